@@ -1,0 +1,84 @@
+"""The commands, in the order of a project's life, and the one place where errors become messages."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Annotated, Any
+
+import typer
+
+from nlpkit import __version__
+from nlpkit.cli import data, doctor, evaluate, model, ner, recipe, train
+from nlpkit.cli.streams import printable, stderr
+from nlpkit.errors import NlpkitError
+
+SETTINGS: dict[str, Any] = {
+    "rich_markup_mode": None,
+    "pretty_exceptions_enable": False,
+    "no_args_is_help": True,
+    "context_settings": {"help_option_names": ["-h", "--help"], "max_content_width": 100},
+}
+
+app = typer.Typer(help="Train, evaluate and run multilingual text models from the shell.", **SETTINGS)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"nlpkit {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    pass
+
+
+for _name, _module in (("data", data), ("recipe", recipe)):
+    app.add_typer(_module.app, name=_name)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("ner")(ner.ner)
+app.add_typer(model.app, name="model")
+app.command("doctor")(doctor.doctor)
+
+
+def _fail(message: str, hint: str = "") -> None:
+    stderr.print(printable(f"error: {message}"))
+    if hint:
+        stderr.print(printable(f"hint: {hint}"))
+
+
+def main() -> None:
+    """Run the command line; every error leaves through here."""
+    debug = bool(os.environ.get("NLPKIT_DEBUG"))
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", newline="\n", errors="strict" if stream is sys.stdout else "backslashreplace")
+    try:
+        app()
+    except NlpkitError as error:
+        if debug:
+            traceback.print_exc()
+        _fail(error.message, error.hint)
+        _leave(error.exit_code)
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave(141)
+    except KeyboardInterrupt:
+        _leave(130)
+    except MemoryError:
+        _fail("out of memory", "smaller batches: --batch-tokens 256, or batch_tokens in the recipe")
+        _leave(3)
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        _fail(f"unexpected {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}", "NLPKIT_DEBUG=1 shows the traceback; please report it")
+        _leave(3)
+
+
+def _leave(code: int) -> None:
+    sys.exit(code)

@@ -1,0 +1,222 @@
+"""``nlpkit data``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nlpkit.cli import options
+from nlpkit.cli.streams import print_json, print_lines, stderr, table
+from nlpkit.errors import CheckFailed, InputError
+
+app = typer.Typer(help="Data cards and data files.", no_args_is_help=True, rich_markup_mode=None)
+Card = Annotated[str, typer.Argument(metavar="CARD", help="Name of a card, see `nlpkit data list`.")]
+_SHOWN = 5
+
+
+@app.command("list")
+def list_(data_dir: options.DataDir = None, as_json: options.Json = False) -> None:
+    """List the data cards, and which data is on this machine.
+
+    \b
+    nlpkit data list
+    nlpkit data list --json
+    """
+    from nlpkit.config import card as cards
+    from nlpkit.data.load import find
+
+    rows = []
+    for name in cards.names():
+        card = cards.load(name)
+        try:
+            here = bool(find(card, next(iter(card.nlpkit.splits)), data_dir))
+        except InputError:
+            here = False
+        rows.append({"name": name, "kind": card.nlpkit.kind, "language": card.language, "license": card.license, "here": here, "about": card.pretty_name})
+    if as_json:
+        print_json(rows)
+        return
+    body = [[r["name"], r["kind"], ",".join(r["language"]), r["license"], "yes" if r["here"] else "no", r["about"]] for r in rows]
+    print_lines(table(["name", "kind", "languages", "licence", "here", "about"], body))
+
+
+@app.command()
+def show(card: Card, as_json: options.Json = False) -> None:
+    """Show a card: what it is, its splits, its licence, where it comes from.
+
+    \b
+    nlpkit data show masakhaner2_swa
+    nlpkit data show samples_ner --json
+    """
+    from nlpkit.config import card as cards
+
+    found = cards.load(card)
+    if as_json:
+        print_json(found.model_dump(mode="json", exclude_none=True))
+        return
+    block = found.nlpkit
+    print_lines([f"{found.name}: {found.pretty_name}", f"licence: {found.license}  {block.licence_url or ''}".rstrip()])
+    if found.noncommercial:
+        print_lines(["         not for commercial use"])
+    print_lines([f"languages: {', '.join(found.language)}", f"format: {block.format.name} {block.format.columns or ''}".rstrip()])
+    if block.labels.types:
+        print_lines([f"labels: {', '.join(block.labels.types)}"])
+    print_lines(["", *table(["split", "rows", "file"], [[n, s.rows if s.rows is not None else "?", s.path] for n, s in block.splits.items()]), ""])
+    print_lines(file.url for file in block.files)
+    print_lines(["", found.prose])
+
+
+@app.command()
+def fetch(
+    card: Card,
+    to: Annotated[Path | None, typer.Option(help="Folder for the data. Default: the cache of nlpkit.", show_default=False)] = None,
+    accept_unpinned: Annotated[bool, typer.Option("--accept-unpinned", help="Take files for which the card has no checksum.")] = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Download the data of a card; the only data command that opens a socket.
+
+    \b
+    nlpkit data fetch wnut17_en --accept-unpinned
+    nlpkit data fetch masakhaner2_swa --to data --accept-unpinned
+    """
+    from nlpkit.config import card as cards
+    from nlpkit.data.fetch import fetch as job
+
+    stderr.quiet = quiet
+    found = cards.load(card)
+    stderr.say(f"licence: {found.license}" + (", not for commercial use" if found.noncommercial else ""))
+    print_lines([str(job(found, to, accept_unpinned=accept_unpinned, say=stderr.say))])
+
+
+def _sources(names: list[str], read: str | None, column: list[str] | None, data_dir: Path | None) -> list[tuple[str, str, dict[str, Any], str, str]]:
+    """(path, format, columns, scheme, normal form) of files and of the splits of cards."""
+    from nlpkit.config import card as cards
+    from nlpkit.data import formats
+    from nlpkit.data.load import find
+
+    known = set(cards.names())
+    found = []
+    for name in names:
+        if name in known and not Path(name).exists():
+            card = cards.load(name)
+            block = card.nlpkit
+            found += [
+                (str(find(card, split, data_dir)), block.format.name, {**block.format.columns, **options.columns(column)}, block.labels.scheme or "auto", block.text.form)
+                for split in block.splits
+            ]
+        else:
+            fmt = read or formats.guess(name, "conll")
+            options.choice(fmt, formats.READ, "--from")
+            found.append((name, fmt, options.columns(column), "auto", "NFC"))
+    return found
+
+
+Names = Annotated[list[str], typer.Argument(metavar="FILE|CARD", help="Files (- is stdin) or cards.")]
+
+
+@app.command()
+def check(
+    names: Names,
+    read: options.From = None,
+    column: options.Columns = None,
+    data_dir: options.DataDir = None,
+    show_all: Annotated[bool, typer.Option("--all", help="Show every problem, not the first five of a kind.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Report everything that is wrong or odd in files: path:line, what, fix. Exit 1 if something is wrong.
+
+    \b
+    nlpkit data check my.conll
+    nlpkit data check samples_ner --json
+    """
+    from nlpkit.data.check import check as job
+
+    found = [job(*source) for source in _sources(names, read, column, data_dir)]
+    if as_json:
+        print_json([findings.as_dict() for findings in found])
+    else:
+        for findings in found:
+            counts: Counter[str] = Counter()
+            for problem in findings.problems:
+                counts[problem.code] += 1
+                if show_all or counts[problem.code] <= _SHOWN:
+                    kind = "warning" if problem.warning else "error"
+                    print_lines([f"{problem.path}:{problem.line}: {kind}: {problem.what}" + (f"  [{problem.fix}]" if problem.fix else "")])
+            print_lines(f"{findings.path}: {n - _SHOWN} more of `{code}` (--all shows them)" for code, n in counts.items() if n > _SHOWN and not show_all)
+            warnings = len(findings.problems) - len(findings.errors)
+            print_lines([f"{findings.path}: {findings.rows} rows, {findings.tokens} tokens, {len(findings.errors)} errors, {warnings} warnings"])
+    bad = sum(len(findings.errors) for findings in found)
+    if bad:
+        raise CheckFailed(f"{bad} errors" if bad > 1 else "1 error")
+
+
+@app.command()
+def stats(
+    names: Names,
+    read: options.From = None,
+    column: options.Columns = None,
+    data_dir: options.DataDir = None,
+    as_json: options.Json = False,
+) -> None:
+    """Count rows, tokens, labels and languages.
+
+    \b
+    nlpkit data stats samples_ner
+    nlpkit data stats my.conll --json
+    """
+    from nlpkit.data.check import check as job
+
+    found = [job(*source) for source in _sources(names, read, column, data_dir)]
+    if as_json:
+        print_json([{k: v for k, v in findings.as_dict().items() if k != "problems"} for findings in found])
+        return
+    for findings in found:
+        mean = findings.tokens / findings.rows if findings.rows else 0.0
+        print_lines([f"{findings.path}: {findings.rows} rows, {findings.tokens} tokens, {mean:.1f} a row" + (f", {findings.scheme.upper()}" if findings.scheme else "")])
+        print_lines(f"  {label:<16} {count:>8}" for label, count in findings.labels.most_common(40))
+        print_lines(f"  {lang:<16} {count:>8} rows" for lang, count in sorted(findings.langs.items()))
+
+
+@app.command()
+def convert(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="File to read; - is stdin.")],
+    to: Annotated[str, typer.Option("--to", help="Format written: conll, conllu, jsonl, tsv, text, entities.")],
+    read: options.From = None,
+    column: options.Columns = None,
+    scheme: Annotated[str | None, typer.Option(help="Tag scheme written: iob1, iob2, iobes, bilou. Default: iob2.", show_default=False)] = None,
+    mend: Annotated[bool, typer.Option("--mend", help="Turn an I- tag that opens an entity into B-.")] = False,
+) -> None:
+    """Write a file in another format or tag scheme, on stdout.
+
+    \b
+    nlpkit data convert my.conll --to jsonl
+    nlpkit data convert my.conll --to conll --scheme iobes
+    """
+    import sys
+    from dataclasses import replace
+
+    from nlpkit.data import formats
+    from nlpkit.data.files import Strictly
+    from nlpkit.data.load import read_file
+    from nlpkit.text import spans
+
+    fmt = options.choice(read or formats.guess(file, "conll"), formats.READ, "--from")
+    options.choice(to, formats.WRITE, "--to")
+    options.choice(scheme or "iob2", spans.SCHEMES, "--scheme")
+    report = Strictly()
+    rows = list(read_file(file, fmt, report, options.columns(column)))
+    tags = [row.tags for row in rows if row.tags is not None]
+    if any(spans.split(tag)[1] for row in tags for tag in row):
+        came = spans.detect(tags)
+        fixed = []
+        for row in rows:
+            inner = spans.to_iob2(row.tags or (), came)
+            inner = spans.mend(inner) if mend else inner
+            fixed.append(replace(row, tags=spans.from_iob2(inner, scheme or "iob2")))
+        rows = fixed
+    formats.named(to).write(rows, sys.stdout)
+    for line in report.summary():
+        stderr.say(f"note: {line}")

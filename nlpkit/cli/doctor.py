@@ -1,0 +1,26 @@
+"""``nlpkit doctor``."""
+
+from __future__ import annotations
+
+from nlpkit.cli import options
+from nlpkit.cli.streams import print_json, print_lines
+from nlpkit.errors import CheckFailed
+
+
+def doctor(as_json: options.Json = False) -> None:
+    """Show versions, devices and folders, and name what is known to go wrong. Exit 1 if something is wrong.
+
+    \b
+    nlpkit doctor
+    nlpkit doctor --json
+    """
+    from nlpkit.jobs.doctor import examine
+
+    facts, wrong = examine()
+    if as_json:
+        print_json({**facts, "problems": wrong})
+    else:
+        print_lines(f"{key}: {value}" for key, value in facts.items())
+        print_lines(f"problem: {text}" for text in wrong)
+    if wrong:
+        raise CheckFailed("1 problem" if len(wrong) == 1 else f"{len(wrong)} problems")

@@ -1,0 +1,118 @@
+"""``nlpkit evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nlpkit.cli import options
+from nlpkit.cli.streams import print_json, print_lines, stderr, table
+from nlpkit.errors import CheckFailed, InputError
+
+
+def _head(name: str, scores: dict[str, Any]) -> list[str]:
+    low, high = scores["interval"]
+    return [
+        f"{name}: {scores['rows']} rows, {scores['tokens']} tokens, {scores['support']} entities",
+        f"F1 {scores['f1']:.4f}  (95 %: {low:.4f} to {high:.4f})  precision {scores['precision']:.4f}  recall {scores['recall']:.4f}",
+        f"macro F1 {scores['macro_f1']:.4f}  lenient F1 {scores['lenient_f1']:.4f}  token accuracy {scores['accuracy']:.4f}",
+        scores["signature"],
+    ]
+
+
+def evaluate(
+    model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Folder of a model; none with --guess.", show_default=False)] = None,
+    card: Annotated[str | None, typer.Option(help="Data card to score on.", show_default=False)] = None,
+    split: Annotated[str, typer.Option(help="Split of the card.")] = "test",
+    gold: Annotated[str | None, typer.Option(help="File with the right tags, instead of a card.", show_default=False)] = None,
+    guess: Annotated[str | None, typer.Option(help="File with the tags to score, instead of a model.", show_default=False)] = None,
+    by: Annotated[str | None, typer.Option(help="Also by: type, lang.", show_default=False)] = None,
+    baseline: Annotated[str | None, typer.Option(help="A second model (or guess file): difference, interval and p value.", show_default=False)] = None,
+    fail_under: Annotated[str | None, typer.Option(metavar="METRIC=VALUE", help="Exit with 1 below this, e.g. f1=0.8.", show_default=False)] = None,
+    task: Annotated[str, typer.Option(help="Task, when no model says it.")] = "ner",
+    read: options.From = None,
+    column: options.Columns = None,
+    scheme: Annotated[str | None, typer.Option(help="Tag scheme of the files: iob1, iob2, iobes, bilou. Default: found.", show_default=False)] = None,
+    precision: options.Precision = "fp32",
+    device: options.Device = None,
+    data_dir: options.DataDir = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Score a model on a card or file, or one file against another.
+
+    \b
+    nlpkit evaluate runs/ner/default/model --card samples_ner --by type
+    nlpkit evaluate --gold gold.conll --guess mine.conll --json
+    """
+    from nlpkit.config.recipe import Source
+    from nlpkit.data import formats
+    from nlpkit.jobs import evaluate as job
+    from nlpkit.jobs.predict import Predictor
+    from nlpkit.jobs.report import scores_table
+    from nlpkit.jobs.signals import Signals
+
+    stderr.quiet = quiet
+    if (model is None) == (guess is None):
+        raise InputError("name a MODEL or a --guess file", "nlpkit evaluate MODEL --card NAME, or nlpkit evaluate --gold F --guess F")
+    if (card is None) == (gold is None):
+        raise InputError("name a --card or a --gold file", "nlpkit evaluate MODEL --card NAME, or nlpkit evaluate MODEL --gold F")
+    if by is not None:
+        options.choice(by, ("type", "lang"), "--by")
+    options.choice(precision, ("fp32", "bf16", "int8"), "--precision")
+    limit = _limit(fail_under)
+
+    def file_source(path: str) -> Source:
+        given: dict[str, Any] = {"files": [path], "format": read or formats.guess(path, "conll"), "columns": options.columns(column), "scheme": scheme}
+        if given["format"] == "text":
+            given["format"] = "conll"
+        return Source.model_validate(given)
+
+    source = Source.model_validate({"card": card, "split": split, "columns": options.columns(column)}) if card else file_source(str(gold))
+    with Signals() as signals:
+        right = job.load_gold(source, data_dir, stderr.say)
+
+        def outputs(name: str, is_file: bool) -> tuple[Any, Any, str]:
+            if is_file:
+                return (*job.compare(right, file_source(name), task, data_dir, stderr.say), task)
+            predictor = Predictor(name, precision=precision, device=device)
+            return (*job.run_model(right, predictor, signals.poll), predictor.info["task"])
+
+        rows, found, used = outputs(str(model or guess), model is None)
+        scores = job.score(rows, found, used, by)
+        if baseline is not None:
+            _, other, _ = outputs(baseline, Path(baseline).is_file())
+            scores["against"] = {"baseline": baseline, **job.against(rows, found, other)}
+    if as_json:
+        print_json(scores)
+    else:
+        print_lines(_head(f"{card}/{split}" if card else str(gold), scores))
+        if by == "type":
+            print_lines(["", *scores_table(scores)])
+        if by == "lang":
+            body = [[lang, s["rows"], s["support"], s["f1"], s["macro_f1"]] for lang, s in scores["by_lang"].items()]
+            print_lines(["", *table(["lang", "rows", "gold", "F1", "macro F1"], body), f"macro over languages  {scores['macro_lang_f1']:.4f}"])
+        if baseline is not None:
+            d = scores["against"]
+            print_lines(["", f"against {baseline}: {d['difference']:+.4f} F1 (95 %: {d['low']:+.4f} to {d['high']:+.4f}), p = {d['p']:.4f}"])
+    if limit is not None:
+        name, least = limit
+        value = scores.get(name)
+        if not isinstance(value, float):
+            raise InputError(f"--fail-under: no metric `{name}`", "metrics: " + ", ".join(k for k, v in scores.items() if isinstance(v, float)))
+        if value < least:
+            raise CheckFailed(f"{name} is {value:.4f}, under {least}")
+
+
+def _limit(text: str | None) -> tuple[str, float] | None:
+    if text is None:
+        return None
+    name, sign, value = text.partition("=")
+    try:
+        if not sign:
+            raise ValueError
+        return name, float(value)
+    except ValueError:
+        raise InputError(f"`--fail-under {text}` is not METRIC=VALUE", "for example: --fail-under f1=0.8") from None

@@ -1,0 +1,70 @@
+"""``nlpkit model``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nlpkit.cli import options
+from nlpkit.cli.streams import print_json, print_lines, table
+from nlpkit.errors import InputError
+
+app = typer.Typer(help="Trained models.", no_args_is_help=True, rich_markup_mode=None)
+Folder = Annotated[str, typer.Argument(metavar="MODEL", help="Folder of a model.")]
+
+
+@app.command("list")
+def list_(
+    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to look.")] = Path("runs"), as_json: options.Json = False
+) -> None:
+    """List the models below a folder.
+
+    \b
+    nlpkit model list
+    nlpkit model list experiments --json
+    """
+    from nlpkit.jobs.models import facts, find
+
+    found = [facts(path) for path in find(folder)]
+    if as_json:
+        print_json(found)
+        return
+    body = [[m["path"], m["task"], ",".join(m["languages"]) or "-", f"{m['megabytes']:.1f}", m["test"]] for m in found]
+    print_lines(table(["model", "task", "languages", "MB", "test F1"], body))
+
+
+@app.command()
+def show(model: Folder, as_json: options.Json = False) -> None:
+    """Show what a model is, what it learned from and how it scores.
+
+    \b
+    nlpkit model show runs/ner/default/model
+    nlpkit model show runs/ner/default/model --json
+    """
+    from nlpkit.jobs.models import facts, read
+
+    info = read(Path(model))
+    if as_json:
+        print_json(info)
+        return
+    brief = facts(Path(model))
+    print_lines(f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}" for key, value in brief.items())
+    print_lines(["labels: " + ", ".join(info["labels"])])
+    print_lines(f"data: {entry['use']}: {entry.get('card', 'own files')}, {entry['rows']} rows" for entry in info.get("data", []))
+
+
+@app.command()
+def check(model: Folder) -> None:
+    """Check that a model is whole and loads, and that its sample prediction works. Exit 2 if not.
+
+    \b
+    nlpkit model check runs/ner/default/model
+    nlpkit model check FOLDER
+    """
+    from nlpkit.jobs.models import check as job
+
+    if not Path(model).is_dir():
+        raise InputError(f"no model folder `{model}`", "see `nlpkit model list`")
+    print_lines([f"{model}: {job(model)}"])

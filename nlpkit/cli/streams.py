@@ -1,0 +1,85 @@
+"""stdout carries data, stderr everything else; a progress line only on a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+
+class Stderr:
+    """Messages for a person. ``quiet`` keeps errors only."""
+
+    quiet = False
+
+    def __init__(self) -> None:
+        self._line = False
+        self._last = 0.0
+
+    def say(self, text: str) -> None:
+        if not self.quiet:
+            self.print(text)
+
+    def print(self, text: str) -> None:
+        self._clear()
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+    def _clear(self) -> None:
+        if self._line:
+            sys.stderr.write("\r\x1b[K")
+            self._line = False
+
+    def tick(self, done: int, total: int, text: str) -> None:
+        """Progress, drawn over itself; nothing unless stderr is a terminal."""
+        if self.quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+            return
+        now = time.monotonic()
+        if now - self._last < 0.1 and done < total:
+            return
+        self._last = now
+        sys.stderr.write(f"\r\x1b[K{done}/{total}  {text}")
+        sys.stderr.flush()
+        self._line = True
+        if done >= total:
+            self._clear()
+
+
+stderr = Stderr()
+
+
+def print_json(data: Any) -> None:
+    sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=1) + "\n")
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        sys.stdout.write(line + "\n")
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
+    """Columns parted by two blanks, each as wide as its widest cell; numbers to the right."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [max(len(row[i]) for row in [list(head), *cells]) for i in range(len(head))]
+    numeric = [bool(cells) and all(_number(row[i]) for row in cells) for i in range(len(head))]
+
+    def line(row: Sequence[str]) -> str:
+        return "  ".join(c.rjust(w) if n else c.ljust(w) for c, w, n in zip(row, widths, numeric, strict=True)).rstrip()
+
+    return [line(head), *(line(row) for row in cells)]
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _number(text: str) -> bool:
+    return text.replace(".", "", 1).replace("-", "", 1).isdigit()
+
+
+def printable(text: str) -> str:
+    """Control characters as escapes: a message must not move the cursor."""
+    return "".join(char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode() for char in text)

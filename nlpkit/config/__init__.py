@@ -1,0 +1,1 @@
+"""Recipes and data cards: strict YAML read into checked models."""

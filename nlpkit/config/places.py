@@ -1,0 +1,42 @@
+"""Where recipes, cards, samples, downloads and runs lie."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def _shipped(name: str) -> Path:
+    """The folder in the wheel, or in the repository for an editable install."""
+    inside = PACKAGE / "assets" / name
+    return inside if inside.is_dir() else PACKAGE.parent / name
+
+
+def recipes() -> Path:
+    return _shipped("recipes")
+
+
+def cards() -> Path:
+    return _shipped("data_cards")
+
+
+def samples() -> Path:
+    """The hand-written sample corpus, which ships with nlpkit."""
+    return PACKAGE / "assets" / "samples"
+
+
+def data_cache() -> Path:
+    """Where ``nlpkit data fetch`` puts files: ``NLPKIT_CACHE``, else the XDG cache folder."""
+    if root := os.environ.get("NLPKIT_CACHE"):
+        return Path(root) / "data"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nlpkit" / "data"
+
+
+def data_dirs(given: Path | None = None) -> list[Path]:
+    """Folders searched for the files of a card, in order: ``--data-dir``, ``NLPKIT_DATA_DIR``, the cache."""
+    named = [given] if given else []
+    if variable := os.environ.get("NLPKIT_DATA_DIR"):
+        named += [Path(part) for part in variable.split(os.pathsep) if part]
+    return [*named, data_cache()]

@@ -1,0 +1,265 @@
+"""The recipe: one strict YAML file that says what is trained on what, and how.
+
+Values left out are filled from the defaults of the model's family (``FAMILY_DEFAULTS``); the resolved
+recipe in a run directory holds every one of them.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from nlpkit.config import explain, places, strict_yaml
+from nlpkit.config.explain import Strict
+from nlpkit.config.strict_yaml import Lines
+from nlpkit.errors import InputError
+
+
+class Source(Strict):
+    """Where rows come from: a card's split, or files."""
+
+    card: str | None = Field(None, description="name of a data card")
+    split: str = Field("train", description="split of the card")
+    files: list[str] | None = Field(None, description="own files, instead of a card; `.gz` is read too")
+    format: str | None = Field(None, description="conll, conllu, jsonl, tsv or text; default: the card's, or by the file's name")
+    columns: dict[str, int | str] = Field({}, description="where the format finds what, e.g. {token: 0, tag: 3}")
+    lang: str | None = Field(None, description="language of the rows, e.g. swh_Latn")
+    scheme: Literal["auto", "iob1", "iob2", "iobes", "bilou"] | None = Field(None, description="tag scheme in the files")
+    mend: bool = Field(False, description="turn an I- tag that opens an entity into B-")
+    limit: int | None = Field(None, gt=0, description="read at most this many rows")
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Source:
+        if (self.card is None) == (self.files is None):
+            raise ValueError("name either `card` or `files`")
+        return self
+
+
+class Scratch(Strict):
+    """A small encoder trained from random weights, with a tokenizer trained on the training rows."""
+
+    arch: Literal["bert"] = Field("bert", description="bert: a small Transformer encoder")
+    hidden: int = Field(192, ge=8, description="width; a multiple of `heads`")
+    layers: int = Field(2, ge=1, description="Transformer layers")
+    heads: int = Field(4, ge=1, description="attention heads")
+    intermediate: int | None = Field(None, ge=8, description="width of the feed-forward layer; default: 4 x hidden")
+    vocabulary: int = Field(8000, ge=64, description="pieces of the tokenizer (unigram with Metaspace)")
+    dropout: float = Field(0.2, ge=0, lt=1, description="dropout of every layer")
+
+    @model_validator(mode="after")
+    def _divides(self) -> Scratch:
+        if self.hidden % self.heads:
+            raise ValueError(f"hidden ({self.hidden}) must be a multiple of heads ({self.heads})")
+        return self
+
+
+class Model(Strict):
+    """What is trained: exactly one of ``base`` and ``scratch``."""
+
+    base: str | None = Field(None, description="a folder, or a Hub id when online: a pretrained encoder to fine-tune")
+    revision: str | None = Field(None, description="commit of the Hub id")
+    scratch: Scratch | None = Field(None, description="a small model from random weights")
+    max_length: int = Field(256, ge=8, description="sub-words a window; longer rows are read in overlapping windows")
+    freeze: Literal["none", "embeddings", "body"] = Field("none", description="weights that stay as they are")
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Model:
+        if (self.base is None) == (self.scratch is None):
+            raise ValueError("name exactly one of `base` and `scratch`")
+        return self
+
+    @property
+    def family(self) -> str:
+        return "encoder" if self.base is not None else str(self.scratch and self.scratch.arch)
+
+
+class Stage(Strict):
+    """One stretch of training. A value left out is the family's default."""
+
+    name: str = Field(description="names the checkpoints")
+    data: list[Source] = Field(min_length=1, description="training rows")
+    epochs: float | None = Field(None, gt=0, description="passes over the rows")
+    steps: int | None = Field(None, gt=0, description="optimizer steps, instead of epochs")
+    lr: float | None = Field(None, gt=0, description="peak learning rate of AdamW")
+    schedule: Literal["linear", "cosine", "constant"] | None = Field(None, description="decay after the warm-up")
+    warmup: float | None = Field(None, ge=0, lt=1, description="share of the steps in which lr rises from 0")
+    weight_decay: float | None = Field(None, ge=0, description="of matrices; biases and norms have none")
+    layer_decay: float | None = Field(None, gt=0, le=1, description="lr factor from each layer to the one below; 1 is off")
+    batch_tokens: int | None = Field(None, ge=1, description="padded sub-words a batch")
+    accumulate: int | None = Field(None, ge=1, description="batches an optimizer step, on each device")
+    clip: float | None = Field(None, gt=0, description="largest norm of the gradient")
+    label_smoothing: float | None = Field(None, ge=0, lt=1, description="share of the target given to all labels")
+    eval_every: int | None = Field(None, ge=1, description="steps between evaluations; default: once an epoch")
+    save_every: int | None = Field(None, ge=1, description="steps between checkpoints; default: at each evaluation")
+    patience: int | None = Field(None, ge=1, description="stop after this many evaluations without a gain")
+
+    @model_validator(mode="after")
+    def _length(self) -> Stage:
+        if self.epochs is not None and self.steps is not None:
+            raise ValueError("name `epochs` or `steps`, not both")
+        return self
+
+
+class Evaluate(Strict):
+    """What is scored during and after training."""
+
+    dev: list[Source] = Field([], description="rows scored during training; choose the best weights")
+    test: list[Source] = Field([], description="rows scored once, at the end")
+    select: str | None = Field(None, description="metric that chooses the best weights; default: the task's")
+
+
+class Recipe(Strict):
+    """One training run."""
+
+    recipe: Literal[1] = Field(description="version of this format")
+    task: str = Field(description="a task of nlpkit, e.g. ner")
+    about: str = Field(description="one sentence, shown by `nlpkit recipe list`")
+    seed: int = Field(13, ge=0, description="of everything random")
+    precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="arithmetic of training; fp16 needs a GPU")
+    options: dict[str, Any] = Field({}, description="options of the task")
+    model: Model
+    stages: list[Stage] = Field(min_length=1, description="run one after the other")
+    evaluate: Evaluate = Evaluate(dev=[], test=[], select=None)
+
+    @model_validator(mode="after")
+    def _names(self) -> Recipe:
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) < len(names):
+            raise ValueError("two stages have the same name")
+        return self
+
+
+FAMILY_DEFAULTS: dict[str, dict[str, Any]] = {
+    "encoder": {
+        "epochs": 5.0, "lr": 1e-4, "schedule": "linear", "warmup": 0.1, "weight_decay": 0.01, "layer_decay": 1.0,
+        "batch_tokens": 1024, "accumulate": 1, "clip": 1.0, "label_smoothing": 0.0,
+    },
+    "bert": {
+        "epochs": 12.0, "lr": 1e-3, "schedule": "cosine", "warmup": 0.1, "weight_decay": 0.05, "layer_decay": 1.0,
+        "batch_tokens": 1024, "accumulate": 1, "clip": 1.0, "label_smoothing": 0.0,
+    },
+}  # fmt: skip
+_CHOICES = ("base", "scratch")
+
+
+def _set(data: Any, lines: Lines, key: str, value: Any) -> None:
+    """Set the dotted ``key`` in the raw recipe. A number names a place in a list."""
+    parts: list[str | int] = [int(part) if part.isdigit() else part for part in key.split(".")]
+    at = data
+    for number, part in enumerate(parts[:-1]):
+        inside = isinstance(at, list) and isinstance(part, int) and part < len(at)
+        if isinstance(at, dict):
+            if not isinstance(at.get(part), dict | list):
+                at[part] = {}
+        elif not inside:
+            name = ".".join(map(str, parts[: number + 1]))
+            raise InputError(f"`{key}` names no place in the recipe: there is no `{name}`")
+        at = at[part]
+    last = parts[-1]
+    if isinstance(at, list) and not (isinstance(last, int) and last < len(at)):
+        raise InputError(f"`{key}` names no place in the recipe: the list has {len(at)} items, counted from 0")
+    at[last] = value
+    for known in [path for path in lines if path[: len(parts)] == tuple(parts)]:
+        del lines[known]
+    lines[tuple(parts)] = 0
+
+
+def _use_own_files(data: dict[str, Any], own: dict[str, Any], lines: Lines) -> None:
+    """``data.train=FILE data.dev=FILE data.test=FILE``: own files in place of the recipe's cards."""
+    shared = {key: value for key, value in own.items() if key not in ("train", "dev", "test")}
+
+    def sources(split: str) -> list[dict[str, Any]]:
+        files = own.get(split)
+        if files is None:
+            return []
+        return [{"files": files if isinstance(files, list) else [files], **shared}]
+
+    if "train" not in own:
+        raise InputError("own data needs `data.train=FILE`", "for example: data.train=my.conll data.dev=my_dev.conll")
+    for number, stage in enumerate(data.get("stages") or []):
+        if isinstance(stage, dict):
+            stage["data"] = sources("train")
+            lines["stages", number, "data"] = 0
+    evaluate = data.setdefault("evaluate", {})
+    evaluate["dev"], evaluate["test"] = sources("dev"), sources("test")
+    lines["evaluate"] = lines["evaluate", "dev"] = lines["evaluate", "test"] = 0
+
+
+def override(data: Any, lines: Lines, overrides: list[str]) -> None:
+    """Apply ``KEY=VALUE`` texts to raw recipe data, in order. Values are YAML."""
+    own: dict[str, Any] = {}
+    for text in overrides:
+        key, sign, value = text.partition("=")
+        if not sign or not key:
+            raise InputError(f"`{text}` is not KEY=VALUE", "for example: stages.0.lr=5e-5")
+        parsed, _ = strict_yaml.loads(value, f"override `{text}`")
+        parts = key.split(".")
+        if parts[0] == "data":
+            if len(parts) == 1:
+                raise InputError(f"`{text}`: name a part", "for example: data.train=my.conll")
+            _set(own, {}, ".".join(parts[1:]), parsed)
+            continue
+        if parts[0] == "model" and len(parts) > 1 and parts[1] in _CHOICES and isinstance(data.get("model"), dict):
+            for other in _CHOICES:  # choosing one family unsets the others
+                if other != parts[1]:
+                    data["model"].pop(other, None)
+        _set(data, lines, key, parsed)
+    if own:
+        _use_own_files(data, own, lines)
+
+
+def path_of(name: str) -> Path:
+    """The file of a recipe: a path, ``ner`` (its default), or ``ner/masakhaner2_swa``."""
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name)
+        if not path.is_file():
+            raise InputError(f"no recipe file `{name}`", "see `nlpkit recipe list`")
+        return path
+    root = places.recipes()
+    path = root / name / "default.yaml" if "/" not in name else root / f"{name}.yaml"
+    if not path.is_file():
+        raise explain.unknown("recipe", name, names(), "see `nlpkit recipe list`")
+    return path
+
+
+def names() -> list[str]:
+    """The shipped recipes as the user types them; ``ner`` is ``ner/default``."""
+    root = places.recipes()
+    found = [path.relative_to(root).with_suffix("").as_posix() for path in sorted(root.rglob("*.yaml"))]
+    return sorted(name.removesuffix("/default") for name in found)
+
+
+def raw(name: str, overrides: list[str] | None = None) -> tuple[Any, Lines, str]:
+    """The unchecked data of a recipe with overrides applied, its lines, and its path as text."""
+    path = path_of(name)
+    data, lines = strict_yaml.loads(path.read_text(encoding="utf-8-sig"), str(path))
+    if not isinstance(data, dict):
+        raise InputError(f"`{path}` is not a recipe: it must be a YAML mapping", "see `nlpkit recipe show ner`")
+    data = copy.deepcopy(data)
+    override(data, lines, overrides or [])
+    return data, lines, str(path)
+
+
+def resolve(recipe: Recipe) -> Recipe:
+    """Fill what the recipe leaves out with the defaults of the model's family."""
+    defaults = FAMILY_DEFAULTS[recipe.model.family]
+    stages = []
+    for stage in recipe.stages:
+        missing = {key: value for key, value in defaults.items() if getattr(stage, key) is None}
+        if stage.steps is not None:
+            missing.pop("epochs", None)
+        stages.append(stage.model_copy(update=missing))
+    return recipe.model_copy(update={"stages": stages})
+
+
+def load(name: str, overrides: list[str] | None = None) -> Recipe:
+    """Read, override, check and resolve a recipe (not the task's options: see ``jobs.train.load_recipe``)."""
+    data, lines, where = raw(name, overrides)
+    return resolve(explain.check(Recipe, data, lines, where, "see docs/reference/recipe.md"))
+
+
+def to_yaml(recipe: Recipe) -> str:
+    return strict_yaml.dumps(recipe.model_dump(mode="json", exclude_none=True))

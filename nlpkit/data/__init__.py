@@ -1,0 +1,1 @@
+"""Rows: read, written, fetched, checked."""

@@ -1,0 +1,124 @@
+"""Everything that is wrong, or odd, in a file of rows."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from nlpkit.data.files import Problem
+from nlpkit.data.load import read_file
+from nlpkit.data.overlap import key
+from nlpkit.data.rows import TokenRow
+from nlpkit.text import spans
+from nlpkit.text.normalize import LINE_BREAKS, invisible_only
+
+
+@dataclass(slots=True)
+class Findings:
+    """What ``nlpkit data check`` found in one file."""
+
+    path: str
+    format: str
+    rows: int = 0
+    tokens: int = 0
+    scheme: str | None = None
+    labels: Counter[str] = field(default_factory=Counter)
+    langs: Counter[str] = field(default_factory=Counter)
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def errors(self) -> list[Problem]:
+        return [problem for problem in self.problems if not problem.warning]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "path": self.path, "format": self.format, "rows": self.rows, "tokens": self.tokens,
+            "scheme": self.scheme, "labels": dict(self.labels.most_common()), "langs": dict(self.langs.most_common()),
+            "errors": len(self.errors), "warnings": len(self.problems) - len(self.errors),
+            "problems": [problem.as_dict() for problem in self.problems],
+        }  # fmt: skip
+
+
+def _is_scheme(tags: Counter[str]) -> bool:
+    """Whether the tags are spans (B-X, I-X ...) rather than parts of speech."""
+    return any(tag[:2] in ("B-", "I-", "S-", "U-") and len(tag) > 2 for tag in tags)
+
+
+def check(path: str, fmt: str, columns: dict[str, int | str], scheme: str = "auto", form: str = "NFC") -> Findings:
+    """Read the whole file and report each fault with its line; warnings do not make a file bad."""
+    found = Findings(path, fmt)
+    rows = list(read_file(path, fmt, found.problems.append, columns))
+    where = "<stdin>" if path == "-" else path
+    found.rows, found.tokens = len(rows), sum(len(row.tokens) for row in rows)
+    if not rows and not found.errors:
+        found.problems.append(Problem(where, 1, "no-rows", "no rows", "is this the right file and format?"))
+    tags = Counter(tag for row in rows for tag in row.tags or ())
+    found.langs.update(row.lang for row in rows if row.lang)
+    if _is_scheme(tags):
+        found.scheme = spans.detect(row.tags for row in rows if row.tags) if scheme == "auto" else scheme
+        for row in rows:
+            found.problems += _moves(where, row, found.scheme)
+            found.labels.update(span.label for span in spans.to_spans(spans.to_iob2(row.tags or (), found.scheme)))
+    else:
+        found.labels = tags
+    found.problems += _characters(where, rows, form) + _repeated(where, rows)
+    found.problems.sort(key=lambda problem: problem.line)
+    return found
+
+
+def _moves(where: str, row: TokenRow, scheme: str) -> list[Problem]:
+    fix = "write B- for it, or read with mend: true" if scheme == "iob2" else ""
+    return [
+        Problem(where, row.line + position, "illegal-move", what, fix, warning="is no" not in what)
+        for position, what in spans.faults(row.tags or (), scheme)
+    ]
+
+
+def _characters(where: str, rows: list[TokenRow], form: str) -> list[Problem]:
+    """Not in the normal form, invisible tokens, odd line breaks: the first of each, with its count."""
+    first: dict[str, tuple[int, str]] = {}
+    counts: Counter[str] = Counter()
+    for row in rows:
+        for token in row.tokens:
+            if token.isascii():
+                continue
+            codes = []
+            if form != "mixed" and not unicodedata.is_normalized("NFD" if form == "NFD" else "NFC", token):
+                codes.append("form")
+            if invisible_only(token):
+                codes.append("invisible")
+            if not LINE_BREAKS.isdisjoint(token):
+                codes.append("line-break")
+            for code in codes:
+                counts[code] += 1
+                first.setdefault(code, (row.line, token))
+    texts = {
+        "form": ("{n} tokens are not in {form}, first `{token}`", "nlpkit reads them as NFC; offsets stay those of the file"),
+        "invisible": ("{n} tokens show nothing, first {token!a}", "remove them, or keep them: they keep their label"),
+        "line-break": ("{n} tokens hold a line break other than LF, first {token!a}", "other tools may cut the line there"),
+    }
+    return [
+        Problem(where, line, code, texts[code][0].format(n=counts[code], form=form, token=token), texts[code][1], warning=True)
+        for code, (line, token) in first.items()
+    ]
+
+
+def _repeated(where: str, rows: list[TokenRow]) -> list[Problem]:
+    seen: dict[str, TokenRow] = {}
+    repeated = 0
+    first: tuple[TokenRow, TokenRow] | None = None
+    for row in rows:
+        if len(row.tokens) < 4:
+            continue
+        name = key(row.tokens)
+        if name in seen:
+            repeated += 1
+            first = first or (row, seen[name])
+        else:
+            seen[name] = row
+    if first is None:
+        return []
+    what = f"{repeated} rows repeat an earlier one, first the row of line {first[1].line}"
+    return [Problem(where, first[0].line, "repeated", what, "remove them, unless they are meant", warning=True)]

@@ -1,0 +1,187 @@
+"""Downloads the files of a card: locked, checked, unpacked safely, in place only when whole."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tarfile
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from nlpkit.config import places
+from nlpkit.config.card import Card, CardFile
+from nlpkit.errors import InputError, RunError
+
+MAX_UNPACKED = 4 * 1024**3
+MAX_MEMBERS = 100_000
+Say = Callable[[str], None]
+
+
+def fetch(card: Card, to: Path | None = None, *, accept_unpinned: bool = False, say: Say = lambda _: None) -> Path:
+    """Download what is missing of ``card`` into ``to/<card>`` (default: the cache) and return that folder.
+
+    Raises InputError for a card that names no files or no checksum (without ``accept_unpinned``), and RunError
+    when a download fails, is cut short or has another checksum. What was there before stays as it was.
+    """
+    from filelock import FileLock, Timeout
+
+    if card.nlpkit.shipped:
+        return places.samples()
+    if not card.nlpkit.files:
+        raise InputError(f"card `{card.name}` cannot be fetched", card.nlpkit.manual or "")
+    folder = (to or places.data_cache()) / card.name
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=600):
+            for file in card.nlpkit.files:
+                _fetch_file(card, file, folder, accept_unpinned, say)
+    except Timeout:
+        raise RunError(f"another process has held `{folder}` for ten minutes", "wait for it, or end it") from None
+    return folder
+
+
+def _fetch_file(card: Card, file: CardFile, folder: Path, accept_unpinned: bool, say: Say) -> None:
+    target = folder / file.path
+    if target.is_file() and (file.sha256 is None or _digest(target) == file.sha256):
+        say(f"have `{target}`")
+        return
+    if file.sha256 is None and not accept_unpinned:
+        raise InputError(
+            f"card `{card.name}` has no checksum for `{file.path}`, so what comes cannot be checked",
+            f"to take it all the same: nlpkit data fetch {card.name} --accept-unpinned",
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    _download(file, part, say)
+    found = _digest(part)
+    if file.sha256 is not None and found != file.sha256:
+        part.unlink()
+        raise RunError(
+            f"`{file.url}` has SHA-256 {found}, the card says {file.sha256}: it was changed or damaged",
+            "nothing was kept; fetch again, or tell the card's authors",
+        )
+    if file.sha256 is None:
+        say(f"`{file.path}` has SHA-256 {found} (not in the card)")
+    if file.unpack:
+        _unpack(part, file.unpack, folder)
+    part.replace(target)
+    say(f"fetched `{target}`")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _download(file: CardFile, part: Path, say: Say, tries: int = 3) -> None:
+    """Stream to ``part``, going on where an earlier try stopped if the server allows it."""
+    import httpx
+
+    for attempt in range(1, tries + 1):
+        have = part.stat().st_size if part.exists() else 0
+        headers = {"Range": f"bytes={have}-"} if have else {}
+        try:
+            with httpx.stream("GET", file.url, headers=headers, follow_redirects=True, timeout=60) as answer:
+                if answer.status_code == 416:  # the part is as long as the file, or longer: begin anew
+                    part.unlink()
+                    continue
+                answer.raise_for_status()
+                with part.open("ab" if have and answer.status_code == 206 else "wb") as out:
+                    for block in answer.iter_bytes(1 << 16):
+                        out.write(block)
+                        if file.bytes is not None and out.tell() > file.bytes:
+                            raise RunError(f"`{file.url}` is longer than the {file.bytes} bytes of the card")
+            size = part.stat().st_size
+            if file.bytes is None or size == file.bytes:
+                return
+            say(f"`{file.url}` stopped at {size} of {file.bytes} bytes (try {attempt} of {tries})")
+        except httpx.HTTPStatusError as error:
+            raise RunError(f"`{file.url}` answers {error.response.status_code}", "does the card name the right address?") from None
+        except (httpx.HTTPError, OSError) as error:
+            say(f"`{file.url}`: {error or type(error).__name__} (try {attempt} of {tries})")
+        except RunError:
+            part.unlink(missing_ok=True)
+            raise
+        time.sleep(0.2 * attempt)
+    raise RunError(
+        f"could not fetch `{file.url}`",
+        f"what came is kept in `{part}`, the same command goes on from there; without a network use --data-dir DIR",
+    )
+
+
+def _safe(name: str) -> str:
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or (path.parts and path.parts[0].endswith(":")):
+        raise RunError(f"the archive holds `{name}`, which would land outside its folder", "do not trust this archive")
+    return str(path)
+
+
+def _unpack(archive: Path, kind: str, folder: Path) -> None:
+    """Unpack regular files into ``folder``: no path outside it, no links, bounded in number and size."""
+    scratch = folder / ".unpack"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    try:
+        if kind == "zip":
+            _unpack_zip(archive, scratch)
+        else:
+            _unpack_tar(archive, scratch)
+        for path in sorted(scratch.rglob("*")):
+            if path.is_file():
+                target = folder / path.relative_to(scratch)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                path.replace(target)
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+        raise RunError(f"`{archive.name}` cannot be unpacked: {error}") from None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _bound(count: int, size: int) -> None:
+    if count > MAX_MEMBERS or size > MAX_UNPACKED:
+        raise RunError(f"the archive holds more than {MAX_MEMBERS} files or {MAX_UNPACKED >> 30} GiB", "do not trust it")
+
+
+def _unpack_zip(archive: Path, scratch: Path) -> None:
+    with zipfile.ZipFile(archive) as pack:
+        size = 0
+        for count, member in enumerate(pack.infolist(), 1):
+            size += member.file_size
+            _bound(count, size)
+            name = _safe(member.filename)
+            if (member.external_attr >> 16) & 0o170000 == 0o120000:
+                raise RunError(f"the archive holds a link, `{name}`", "do not trust this archive")
+            if member.is_dir():
+                continue
+            (scratch / name).parent.mkdir(parents=True, exist_ok=True)
+            with pack.open(member) as source, (scratch / name).open("wb") as out:
+                _copy(source.read, out.write, member.file_size)
+
+
+def _unpack_tar(archive: Path, scratch: Path) -> None:
+    with tarfile.open(archive) as pack:
+        size = 0
+        for count, member in enumerate(pack, 1):
+            size += member.size
+            _bound(count, size)
+            name = _safe(member.name)
+            if member.isdir():
+                continue
+            source = pack.extractfile(member) if member.isfile() else None
+            if source is None:
+                raise RunError(f"the archive holds `{name}`, which is no plain file", "do not trust this archive")
+            (scratch / name).parent.mkdir(parents=True, exist_ok=True)
+            with (scratch / name).open("wb") as out:
+                _copy(source.read, out.write, member.size)
+
+
+def _copy(read: Callable[[int], bytes], write: Callable[[bytes], int], declared: int) -> None:
+    """Copy, and stop when more comes out than the archive declared."""
+    left = declared
+    while block := read(1 << 16):
+        left -= len(block)
+        if left < 0:
+            raise RunError("the archive holds more than it declares", "do not trust this archive")
+        write(block)

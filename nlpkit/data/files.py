@@ -1,0 +1,153 @@
+"""Files as numbered lines: UTF-8, cut at ``\\n`` only, gz or plain, with every fault named by path and line."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, BinaryIO
+
+from nlpkit.errors import InputError, RunError
+from nlpkit.text.normalize import REPLACEMENT
+
+MAX_LINE = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault in a file. A warning is read all the same; an error is not."""
+
+    path: str
+    line: int
+    code: str
+    what: str
+    fix: str = ""
+    warning: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.what}"
+
+    def as_dict(self) -> dict[str, object]:
+        return asdict(self)
+
+
+Report = Callable[[Problem], None]
+Lines = Iterator[tuple[int, str]]
+
+
+class Strictly:
+    """Raises on the first error; counts warnings and remembers the first of each kind."""
+
+    def __init__(self) -> None:
+        self.warnings: dict[str, tuple[int, Problem]] = {}
+
+    def __call__(self, problem: Problem) -> None:
+        if not problem.warning:
+            raise InputError(str(problem), problem.fix)
+        count, first = self.warnings.get(problem.code, (0, problem))
+        self.warnings[problem.code] = (count + 1, first)
+
+    def summary(self) -> list[str]:
+        """One text a kind of warning."""
+        return [f"{first}" + (f" (and {count - 1} more)" if count > 1 else "") for count, first in self.warnings.values()]
+
+
+def open_bytes(path: str) -> BinaryIO:
+    """Open a file or ``-`` (stdin), through gzip where it is gzip. A missing file raises InputError."""
+    if path == "-":
+        return _plain(sys.stdin.buffer)
+    try:
+        raw = Path(path).open("rb")
+    except IsADirectoryError:
+        raise InputError(f"`{path}` is a folder, a file is wanted") from None
+    except FileNotFoundError:
+        raise InputError(f"no file `{path}`") from None
+    except OSError as error:
+        raise InputError(f"cannot open `{path}`: {error.strerror or error}") from None
+    return _plain(raw)
+
+
+def _plain(raw: BinaryIO | io.BufferedReader) -> BinaryIO:
+    buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(raw)  # type: ignore[type-var]
+    if buffered.peek(2)[:2] == b"\x1f\x8b":
+        return gzip.GzipFile(fileobj=buffered)  # type: ignore[return-value]
+    return buffered  # type: ignore[return-value]
+
+
+def read_lines(path: str, report: Report, *, name: str = "") -> Lines:
+    """(number from 1, text without its line end) of every line.
+
+    A BOM, CRLF and U+FFFD are warnings. A byte that is no UTF-8, a NUL, a line over 8 MiB and a gz file that
+    ends too soon are errors; after an error that ``report`` does not raise, reading goes on where it can.
+    """
+    where = name or ("<stdin>" if path == "-" else path)
+    with open_bytes(path) as file:
+        number = 0
+        while True:
+            try:
+                raw = file.readline(MAX_LINE + 1)
+            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+                report(Problem(where, number + 1, "gzip", f"the gz file is broken or cut off here: {error}", "fetch or pack it again"))
+                return
+            except OSError as error:
+                raise RunError(f"reading `{where}` failed: {error}") from error
+            if not raw:
+                return
+            number += 1
+            if len(raw) > MAX_LINE:
+                report(Problem(where, number, "long-line", f"a line of over {MAX_LINE} bytes", "is this a text file?"))
+                while raw and not raw.endswith(b"\n"):
+                    raw = file.readline(MAX_LINE)
+                continue
+            yield number, _decode(raw, where, number, report)
+
+
+def _decode(raw: bytes, where: str, number: int, report: Report) -> str:
+    if raw.endswith(b"\n"):
+        raw = raw[:-1]
+    if raw.endswith(b"\r"):
+        raw = raw[:-1]
+        report(Problem(where, number, "crlf", "line ends in CR LF", "read as LF", warning=True))
+    if number == 1 and raw.startswith(b"\xef\xbb\xbf"):
+        raw = raw[3:]
+        report(Problem(where, 1, "bom", "byte order mark", "dropped", warning=True))
+    if number == 1 and raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        report(Problem(where, 1, "utf-16", "this looks like UTF-16", f"iconv -f UTF-16 -t UTF-8 {where} > utf8.txt"))
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        what = f"byte 0x{raw[error.start]:02X} at column {error.start + 1} is not UTF-8"
+        report(Problem(where, number, "utf-8", what, f"if it is Latin-1: iconv -f LATIN1 -t UTF-8 {where} > utf8.txt"))
+        text = raw.decode("utf-8", "replace")
+    if "\0" in text:
+        column = text.index("\0") + 1
+        report(Problem(where, number, "nul", f"NUL character at column {column}", f"tr -d '\\000' < {where} > clean.txt"))
+        text = text.replace("\0", "")
+    if REPLACEMENT in text:
+        column = text.index(REPLACEMENT) + 1
+        what = f"U+FFFD at column {column}: a character was lost before nlpkit read it"
+        report(Problem(where, number, "replacement", what, "restore it from the source", warning=True))
+    return text
+
+
+@contextmanager
+def write_whole(path: Path) -> Iterator[IO[str]]:
+    """A text file that appears under its name only when wholly written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise RunError(f"cannot write `{path}`: {error.strerror or error}", "free some space, or name another place") from error
+    finally:
+        temporary.unlink(missing_ok=True)

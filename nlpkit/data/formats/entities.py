@@ -1,0 +1,18 @@
+"""A table of the entities found (written only): row, start, end, label, score, text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import IO
+
+from nlpkit.data.formats.jsonl import entities
+from nlpkit.data.rows import TokenRow
+
+
+def write(rows: Iterable[TokenRow], file: IO[str]) -> None:
+    """One entity a line; ``text[start:end]`` of the row's text is the entity."""
+    file.write("row\tstart\tend\tlabel\tscore\ttext\n")
+    for row in rows:
+        for item in entities(row):
+            fields = [row.id, item["start"], item["end"], item["label"], item.get("score", ""), item["text"]]
+            file.write("\t".join(str(field).replace("\t", " ") for field in fields) + "\n")

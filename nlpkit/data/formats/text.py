@@ -1,0 +1,30 @@
+"""Raw text: one row a line, empty lines too. Written with entities in brackets: ``[PER Rais Samia] alifika``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import IO
+
+from nlpkit.data.files import Lines, Report
+from nlpkit.data.formats.jsonl import entities
+from nlpkit.data.rows import TokenRow, surface
+from nlpkit.text.tokens import words
+
+
+def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]) -> Iterator[TokenRow]:
+    """Yield one row a line, cut into words."""
+    for number, line in lines:
+        offsets = words(line)
+        tokens = tuple(line[start:end] for start, end in offsets)
+        yield TokenRow(str(number), tokens, text=line, offsets=offsets, line=number)
+
+
+def write(rows: Iterable[TokenRow], file: IO[str]) -> None:
+    """One line a row."""
+    for row in rows:
+        text, _ = surface(row)
+        at, parts = 0, []
+        for item in entities(row):
+            parts += [text[at : item["start"]], f"[{item['label']} {item['text']}]"]
+            at = item["end"]
+        file.write("".join([*parts, text[at:]]).replace("\n", " ") + "\n")

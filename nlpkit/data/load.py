@@ -1,0 +1,119 @@
+"""From a source in a recipe, or a file on the command line, to rows."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from nlpkit.config import card as cards
+from nlpkit.config import places
+from nlpkit.config.recipe import Source
+from nlpkit.data import formats
+from nlpkit.data.files import Report, Strictly, open_bytes, read_lines
+from nlpkit.data.rows import TokenRow
+from nlpkit.errors import InputError
+from nlpkit.text.langcodes import parse
+
+
+@dataclass(slots=True)
+class Loaded:
+    """Rows of one source, and what a run records of them."""
+
+    rows: list[TokenRow]
+    record: dict[str, Any]
+    scheme: str
+    mend: bool
+    notes: list[str] = field(default_factory=list)
+
+
+def read_file(
+    path: str, fmt: str, report: Report, columns: dict[str, int | str] | None = None, lang: str = ""
+) -> Iterator[TokenRow]:
+    """Stream the rows of one file or ``-``."""
+    reader = formats.named(fmt)
+    if fmt not in formats.READ:
+        raise InputError(f"`{fmt}` is written, not read", "formats: " + ", ".join(formats.READ))
+    where = "<stdin>" if path == "-" else path
+    for row in reader.read(read_lines(path, report), where, report, columns or {}):
+        yield row if row.lang or not lang else replace(row, lang=lang)
+
+
+def sha256(path: Path) -> str:
+    """Of the content, uncompressed where the file is gzip."""
+    digest = hashlib.sha256()
+    with open_bytes(str(path)) as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def find(card: cards.Card, split: str, data_dir: Path | None = None) -> Path:
+    """The file of a card's split on this machine. Raises InputError that says how to get it."""
+    block = card.nlpkit
+    if split not in block.splits:
+        raise InputError(f"card `{card.name}` has no split `{split}`", "it has " + ", ".join(f"`{s}`" for s in block.splits))
+    wanted = block.splits[split].path
+    folders = [places.samples()] if block.shipped else []
+    for root in places.data_dirs(data_dir):
+        # DIR/<card>/..., or one folder deeper, as in DIR/ner/<card>/...
+        folders += [root / card.name]
+        if root.is_dir():
+            folders += sorted(path / card.name for path in root.iterdir() if path.is_dir())
+    for folder in folders:
+        for name in (wanted, f"{wanted}.gz", wanted.removesuffix(".gz")):
+            if (folder / name).is_file():
+                return folder / name
+    way = block.manual or f"nlpkit data fetch {card.name}"
+    raise InputError(
+        f"the data of card `{card.name}` is not on this machine: `{wanted}` is in none of "
+        + ", ".join(f"`{root / card.name}`" for root in places.data_dirs(data_dir)),
+        f"{way}; or name a folder that has it: --data-dir DIR",
+    )
+
+
+def rows(source: Source, data_dir: Path | None = None, report: Report | None = None) -> Loaded:
+    """Load a source whole."""
+    strictly = report or Strictly()
+    lang = parse(source.lang) if source.lang else ""
+    notes: list[str] = []
+    if source.card is not None:
+        card = cards.load(source.card)
+        block = card.nlpkit
+        path = find(card, source.split, data_dir)
+        fmt, columns = block.format.name, {**block.format.columns, **source.columns}
+        scheme = source.scheme or block.labels.scheme or "auto"
+        paths, lang = [str(path)], lang or block.text.lang or ""
+        if card.noncommercial:
+            notes.append(f"{card.pretty_name} is under {card.license}: not for commercial use")
+    else:
+        paths = list(source.files or [])
+        fmt = source.format or formats.guess(paths[0], "conll")
+        if fmt == "text":
+            raise InputError(f"`{paths[0]}` looks like raw text, which has no tags", "if it has columns: data.format=conll")
+        columns, scheme = dict(source.columns), source.scheme or "auto"
+    found = list(
+        itertools.islice(
+            itertools.chain.from_iterable(read_file(path, fmt, strictly, columns, lang) for path in paths), source.limit
+        )
+    )
+    record: dict[str, Any] = {
+        **source.model_dump(mode="json", exclude_none=True, exclude_defaults=True),
+        "format": fmt,
+        "rows": len(found),
+        "tokens": sum(len(row.tokens) for row in found),
+        "sha256": {Path(path).name: sha256(Path(path)) for path in paths},
+    }
+    if source.card is not None:
+        record |= {"split": source.split, "licence": card.license, "redistribute": block.redistribute}
+        known = block.splits[source.split].sha256
+        if known and known not in record["sha256"].values():
+            notes.append(f"`{paths[0]}` is not the version that card `{card.name}` describes")
+    if not found:
+        raise InputError(f"no rows in `{paths[0]}`", f"nlpkit data check {paths[0]}")
+    if isinstance(strictly, Strictly):
+        notes += strictly.summary()
+    return Loaded(found, record, scheme, source.mend, notes)

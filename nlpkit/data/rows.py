@@ -1,0 +1,37 @@
+"""The only currency between file, task and file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """A sentence of tokens, with a tag for each or None where untagged.
+
+    ``text`` and ``offsets`` are the raw text and the (start, end) of each token in it, where known.
+    ``line`` is the line of the first token in its file (0 when it has none); ``extra`` is kept for the writer.
+    """
+
+    id: str
+    tokens: Sequence[str]
+    tags: Sequence[str] | None = None
+    lang: str = ""
+    extra: dict[str, str] = field(default_factory=dict)
+    text: str | None = None
+    offsets: Sequence[tuple[int, int]] | None = None
+    line: int = 0
+    scores: Sequence[float] | None = None
+
+
+def surface(row: TokenRow) -> tuple[str, Sequence[tuple[int, int]]]:
+    """The row's text and the offsets of its tokens; tokens joined by blanks where no text is known."""
+    if row.text is not None and row.offsets is not None:
+        return row.text, row.offsets
+    offsets = []
+    start = 0
+    for token in row.tokens:
+        offsets.append((start, start + len(token)))
+        start += len(token) + 1
+    return " ".join(row.tokens), offsets

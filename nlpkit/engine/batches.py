@@ -1,0 +1,93 @@
+"""Which rows make up which batch and step (pure functions of lengths and seed), and a batch as tensors."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import torch
+
+from nlpkit.tasks.base import IGNORE, Feature
+
+Batch = list[int]
+Step = list[Batch]
+
+
+def batches(order: Sequence[int], lengths: Sequence[int], batch_tokens: int) -> list[Batch]:
+    """Cut ``order`` into runs whose padded size, rows x longest, stays within ``batch_tokens``.
+
+    A row longer than the budget is a batch of its own.
+    """
+    result: list[Batch] = []
+    batch: Batch = []
+    longest = 0
+    for row in order:
+        longest = max(longest, lengths[row])
+        if batch and longest * (len(batch) + 1) > batch_tokens:
+            result.append(batch)
+            batch, longest = [], lengths[row]
+        batch.append(row)
+    if batch:
+        result.append(batch)
+    return result
+
+
+def epoch(lengths: Sequence[int], batch_tokens: int, seed: int, number: int) -> list[Batch]:
+    """One pass over all rows: near in length within a batch, the batches in random order.
+
+    Lengths are shaken by a tenth so that the same rows do not meet in every epoch.
+    """
+    rng = random.Random(f"{seed}-{number}")
+    order = list(range(len(lengths)))
+    rng.shuffle(order)
+    average = max(1, sum(lengths) // max(1, len(lengths)))
+    chunk = max(1, 100 * batch_tokens // average)
+    result: list[Batch] = []
+    for start in range(0, len(order), chunk):
+        part = sorted(order[start : start + chunk], key=lambda row: lengths[row] * rng.uniform(0.9, 1.1))
+        result += batches(part, lengths, batch_tokens)
+    rng.shuffle(result)
+    return result
+
+
+def plan(
+    lengths: Sequence[int],
+    batch_tokens: int,
+    group: int,
+    seed: int,
+    *,
+    epochs: float | None = None,
+    steps: int | None = None,
+) -> tuple[list[Step], int]:
+    """The whole stage as a list of optimizer steps, and the steps of its first epoch.
+
+    A step is ``group`` batches (world size x accumulation); an epoch's last step is filled from its first batches.
+    """
+    result: list[Step] = []
+    number, wanted, per_epoch = 0, steps, 0
+    while wanted is None or len(result) < wanted:
+        found = epoch(lengths, batch_tokens, seed, number)
+        missing = -len(found) % group
+        found += [found[i % len(found)] for i in range(missing)]
+        result += [found[i : i + group] for i in range(0, len(found), group)]
+        number += 1
+        if wanted is None:
+            per_epoch = len(result)
+            wanted = max(1, round((epochs or 1.0) * per_epoch))
+    return result[:wanted], per_epoch or len(result) // max(1, number)
+
+
+def collate(features: Sequence[Feature], pad: int, device: torch.device | str, *, learn: bool) -> dict[str, torch.Tensor]:
+    """Padded tensors, all (rows, longest): input_ids, attention_mask and, with ``learn``, labels."""
+    longest = max(len(feature.ids) for feature in features)
+    ids = torch.tensor([feature.ids + [pad] * (longest - len(feature.ids)) for feature in features])
+    mask = torch.tensor([[1] * len(feature.ids) + [0] * (longest - len(feature.ids)) for feature in features])
+    batch = {"input_ids": ids, "attention_mask": mask}
+    if learn:
+        batch["labels"] = torch.tensor([(f.labels or []) + [IGNORE] * (longest - len(f.labels or [])) for f in features])
+    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error of torch says that memory, of the GPU or the machine, ran out."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

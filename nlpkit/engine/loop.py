@@ -1,0 +1,178 @@
+"""One training loop for all torch models, over Accelerate.
+
+A stage is a list of optimizer steps planned beforehand, so progress is one integer; randomness is re-seeded from
+(seed, step, rank), so a resumed run on a CPU computes the same bits. The data loader is not Accelerate's: it would
+draw from the global generator and move the epoch (docs/decisions/0002).
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from nlpkit.config.recipe import Stage
+from nlpkit.engine.batches import Step, collate, out_of_memory
+from nlpkit.errors import RunError
+from nlpkit.tasks.base import IGNORE, Feature
+
+_LAYER = re.compile(r"\.(?:layers?|h|block)\.(\d+)\.")
+
+
+@dataclass(slots=True)
+class StepInfo:
+    """What happened in one optimizer step."""
+
+    step: int
+    loss: float
+    lr: float
+    norm: float
+    tokens: int
+
+
+def rate(step: int, total: int, warmup: float, schedule: str) -> float:
+    """Factor on the peak learning rate at ``step`` (from 0): linear warm-up, then decay to 0 (or 10 % for cosine)."""
+    rise = round(total * warmup)
+    if step < rise:
+        return (step + 1) / (rise + 1)
+    gone = (step - rise) / max(1, total - rise)
+    if schedule == "linear":
+        return 1.0 - gone
+    if schedule == "cosine":
+        return 0.1 + 0.45 * (1 + math.cos(math.pi * gone))
+    return 1.0
+
+
+def freeze(model: nn.Module, what: str) -> int:
+    """Fix the embeddings or the whole body; return the number of weights that still learn."""
+    base = getattr(model, getattr(model, "base_model_prefix", ""), model)
+    parts: list[nn.Module] = []
+    if what == "body":
+        parts = [base]
+    elif what == "embeddings":
+        embedding = getattr(base, "embeddings", None) or model.get_input_embeddings()  # type: ignore[operator]
+        parts = [embedding]
+    for part in parts:
+        part.requires_grad_(False)
+    return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+
+
+def optimizer_for(model: nn.Module, stage: Stage) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov and Hutter, 2019): no decay on vectors, and ``layer_decay`` per layer below the head."""
+    learning = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
+    depth = 1 + max((int(m[1]) for name, _ in learning if (m := _LAYER.search(name))), default=-1)
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, weight in learning:
+        match = _LAYER.search(name)
+        below = depth + 1 if "embeddings" in name else depth - int(match[1]) if match else 0
+        lr = float(stage.lr or 0) * float(stage.layer_decay or 1) ** below
+        decay = float(stage.weight_decay or 0) if weight.ndim > 1 else 0.0
+        groups.setdefault((lr, decay), []).append(weight)
+    return torch.optim.AdamW(
+        [{"params": weights, "lr": lr, "peak": lr, "weight_decay": decay} for (lr, decay), weights in groups.items()],
+        fused=True,
+    )
+
+
+def loss_of(model: nn.Module, batch: dict[str, torch.Tensor], label_smoothing: float) -> torch.Tensor:
+    """Cross-entropy summed over labels."""
+    labels = batch.pop("labels")
+    logits = model(**batch).logits
+    return nn.functional.cross_entropy(
+        logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORE, reduction="sum", label_smoothing=label_smoothing
+    )
+
+
+def _halved(batches: Sequence[list[int]], times: int) -> list[list[int]]:
+    """Each batch cut into 2^times nearly equal parts."""
+    for _ in range(times):
+        batches = [part for batch in batches for part in (batch[: len(batch) // 2], batch[len(batch) // 2 :]) if part]
+    return list(batches)
+
+
+def fit(
+    accelerator: Accelerator,
+    model: nn.Module,
+    optimizer: Any,
+    features: Sequence[Feature],
+    steps: Sequence[Step],
+    start: int,
+    stage: Stage,
+    seed: int,
+    pad: int,
+    say: Callable[[str], None],
+    loss: Callable[[nn.Module, dict[str, torch.Tensor], float], torch.Tensor] = loss_of,
+) -> Iterator[StepInfo]:
+    """Train from step ``start`` and yield after each one; evaluation, saving and logging live with the caller.
+
+    The loss is summed over labels and divided by the step's label count over all ranks, so accumulation,
+    several processes and halved batches all give the same step.
+    """
+    rank, world = accelerator.process_index, accelerator.num_processes
+    halvings = 0
+    for number in range(start, len(steps)):
+        model.train()
+        batches = steps[number][rank::world]
+        labels = sum(label != IGNORE for batch in batches for row in batch for label in features[row].labels or ())
+        total = int(accelerator.reduce(torch.tensor(float(labels), device=accelerator.device)).item())
+        factor = rate(number, len(steps), stage.warmup or 0.0, stage.schedule or "constant")
+        for group in optimizer.param_groups:
+            group["lr"] = group["peak"] * factor
+        while True:
+            try:
+                summed = _one_step(accelerator, model, features, _halved(batches, halvings), total, (seed, number, rank), pad, stage, loss)
+                break
+            except (torch.OutOfMemoryError, RuntimeError) as error:
+                if not out_of_memory(error):
+                    raise
+                rows = max(len(batch) for batch in _halved(batches, halvings))
+                if world > 1 or rows == 1:
+                    raise RunError(f"out of memory with {rows} rows a batch", f"smaller: stages.0.batch_tokens={(stage.batch_tokens or 2) // 2}") from None
+                halvings += 1
+                say(f"out of memory at step {number + 1}: batches are halved and the step is done again")
+            optimizer.zero_grad(set_to_none=True)
+            gc.collect()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+        norm = accelerator.clip_grad_norm_(model.parameters(), stage.clip or math.inf)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        mean = accelerator.reduce(summed).item() / max(1, total)
+        if not math.isfinite(mean):
+            raise RunError(f"the loss is {mean} at step {number + 1}", "a lower learning rate, or precision=fp32")
+        yield StepInfo(number + 1, mean, float(stage.lr or 0) * factor, float(norm), total)
+
+
+def _one_step(
+    accelerator: Accelerator,
+    model: nn.Module,
+    features: Sequence[Feature],
+    batches: Sequence[list[int]],
+    total: int,
+    seed: tuple[int, int, int],
+    pad: int,
+    stage: Stage,
+    loss: Callable[[nn.Module, dict[str, torch.Tensor], float], torch.Tensor],
+) -> torch.Tensor:
+    """Forward and backward of one optimizer step; the summed loss of this rank."""
+    torch.manual_seed((seed[0] * 1_000_003 + seed[1]) * 1_009 + seed[2])
+    summed = torch.zeros((), device=accelerator.device)
+    world = accelerator.num_processes
+    for number, batch in enumerate(batches):
+        last = number == len(batches) - 1
+        tensors = collate([features[row] for row in batch], pad, accelerator.device, learn=True)
+        with nullcontext() if last else accelerator.no_sync(model):
+            with accelerator.autocast():
+                value = loss(model, tensors, stage.label_smoothing or 0.0)
+            # DDP averages gradients over ranks, so the sum needs the factor `world`
+            accelerator.backward(value * world / max(1, total))
+        summed += value.detach()
+    return summed

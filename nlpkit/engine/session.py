@@ -1,0 +1,192 @@
+"""One training process as ``jobs.train`` sees it: devices, model, optimizer, checkpoints."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import broadcast_object_list
+
+from nlpkit.config.recipe import Recipe, Stage
+from nlpkit.data.rows import TokenRow
+from nlpkit.engine import batches, bundle, checkpoints, encoders, loop
+from nlpkit.engine.predict import tag
+from nlpkit.errors import InputError
+from nlpkit.tasks.base import Feature, Task
+
+Say = Callable[[str], None]
+
+
+class Session:
+    """Holds what torch holds. ``main`` is the process that writes files."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.notes: list[str] = []
+        AcceleratorState._reset_state(True)  # a second run in one process may want another precision
+        self.accelerator = Accelerator(mixed_precision=self._precision())
+        self.main = bool(self.accelerator.is_main_process)
+        self.world = int(self.accelerator.num_processes)
+        self.device = str(self.accelerator.device)
+
+    def _precision(self) -> str:
+        wanted = self.recipe.precision
+        if wanted == "fp32":
+            return "no"
+        if torch.cuda.is_available():
+            return wanted
+        if wanted == "bf16" and torch.ops.mkldnn._is_mkldnn_bf16_supported():
+            return wanted
+        self.notes.append(f"this device cannot do {wanted}; training in fp32")
+        return "no"
+
+    # -- several processes
+
+    def wait(self) -> None:
+        self.accelerator.wait_for_everyone()
+
+    def any(self, flag: bool) -> bool:
+        """Whether ``flag`` is set in some process: all stop at the same step."""
+        if self.world == 1:
+            return flag
+        told = torch.tensor(float(flag), device=self.accelerator.device)
+        return bool(self.accelerator.reduce(told).item())
+
+    def _shared(self, value: Any) -> Any:
+        """The main process's value, in all of them."""
+        if self.world == 1:
+            return value
+        return broadcast_object_list([value])[0]
+
+    # -- model and optimizer
+
+    def build(self, labels: Sequence[str], rows: Sequence[Sequence[str]], say: Say) -> None:
+        """Load or make the model and its tokenizer."""
+        spec = self.recipe.model
+        if spec.base is not None:
+            self.model, self.tokenizer, limit = bundle.load_base(spec.base, labels, spec.revision)
+            if spec.max_length > limit:
+                say(f"note: `{spec.base}` reads at most {limit} sub-words a window")
+            self.max_length = min(spec.max_length, limit)
+        else:
+            assert spec.scratch is not None
+            self.max_length = spec.max_length
+            self.tokenizer = encoders.train_tokenizer(rows, spec.scratch.vocabulary, spec.max_length)
+            self.model = encoders.scratch(spec.scratch, labels, self.tokenizer, spec.max_length, self.recipe.seed)
+        if spec.base is not None:
+            encoders.reset_head(self.model, self.recipe.seed)
+        learning = loop.freeze(self.model, spec.freeze)
+        say(f"model: {self.weights():,} weights, {learning:,} of them learn; device {self.device}, precision {self.accelerator.mixed_precision.replace('no', 'fp32')}")
+        self.model.to(self.accelerator.device)
+        self._wrapped: Any = None
+        self._optimizer: Any = None
+        self._waiting: dict[str, torch.Tensor] | None = None
+
+    def weights(self) -> int:
+        return sum(weight.numel() for weight in self.model.parameters())
+
+    def begin(self, stage: Stage, number: int) -> None:
+        """Make the stage's optimizer, and put back its state after a resume."""
+        optimizer = loop.optimizer_for(self.model, stage)
+        if self._waiting is not None:
+            checkpoints.restore_optimizer(optimizer, self._waiting)
+            self._waiting = None
+        if self._wrapped is None:
+            self._wrapped, self._optimizer = self.accelerator.prepare(self.model, optimizer)
+        else:
+            self._optimizer = self.accelerator.prepare(optimizer)
+
+    def new_optimizer(self) -> None:
+        self._waiting = None
+        self._optimizer = None
+
+    def plan(self, features: Sequence[Feature], stage: Stage, seed: int) -> tuple[list[batches.Step], int]:
+        if not features:
+            raise InputError("the training rows hold no words")
+        lengths = [len(feature.ids) for feature in features]
+        group = self.world * (stage.accumulate or 1)
+        return batches.plan(lengths, stage.batch_tokens or 1024, group, seed, epochs=stage.epochs, steps=stage.steps)
+
+    def fit(
+        self, features: Sequence[Feature], steps: Sequence[batches.Step], start: int, stage: Stage, seed: int, say: Say
+    ) -> Iterator[loop.StepInfo]:
+        return loop.fit(self.accelerator, self._wrapped, self._optimizer, features, steps, start, stage, seed, self.tokenizer.pad, say)
+
+    def tag(self, task: Task, rows: Sequence[TokenRow], poll: Callable[[], None]) -> list[TokenRow]:
+        """Predict rows with the current weights (each process does all of it: the answer is then the same)."""
+        with self.accelerator.autocast():
+            return tag(self.model, task, rows, self.tokenizer, self.max_length, poll=poll)
+
+    # -- checkpoints
+
+    def _tensors(self) -> dict[str, torch.Tensor]:
+        """Every weight once (tied weights share one name) and the buffers that are saved."""
+        weights = {name: weight.data for name, weight in self.model.named_parameters()}
+        state = self.model.state_dict()
+        buffers = {name: value for name, value in self.model.named_buffers() if name in state}
+        return {**weights, **buffers}
+
+    def save(self, folder: Path, facts: dict[str, Any], keep: int = 2) -> None:
+        """Write ``step-N``; keep the last two and the best weights they name."""
+        if self.main:
+            tensors = {"model": self._tensors()}
+            if self._optimizer is not None:
+                tensors["optimizer"] = checkpoints.optimizer_tensors(self._optimizer.optimizer)
+            if (scaler := self.accelerator.scaler) is not None:
+                facts = {**facts, "scaler": scaler.state_dict()}
+            checkpoints.write(folder / f"step-{facts['done']:08d}", tensors, facts)
+            found = sorted(folder.glob("step-*"), key=checkpoints.step_of)
+            for old in found[:-keep]:
+                shutil.rmtree(old)
+            named = {checkpoints.best_named(path) for path in found[-keep:]}
+            for best in folder.glob("best-*"):
+                if checkpoints.step_of(best) not in named:
+                    shutil.rmtree(best)
+        self.wait()
+
+    def save_best(self, folder: Path, done: int, facts: dict[str, Any]) -> None:
+        if self.main:
+            checkpoints.write(folder / f"best-{done:08d}", {"model": self._tensors()}, facts)
+        self.wait()
+
+    def load_best(self, folder: Path, done: int) -> None:
+        tensors, _ = checkpoints.read(folder / f"best-{done:08d}")
+        self.model.load_state_dict(tensors["model"], strict=False)
+
+    def newest(self, folder: Path, say: Say) -> Path | None:
+        """The newest checkpoint that is whole, its best weights too."""
+
+        def fault(path: Path) -> str:
+            if why := checkpoints.fault(path):
+                return why
+            best = checkpoints.best_named(path)
+            if best is not None and (why := checkpoints.fault(folder / f"best-{best:08d}")):
+                return f"best-{best:08d}: {why}"
+            return ""
+
+        found = checkpoints.newest(folder, "step", say, fault) if self.main else None
+        return self._shared(found)
+
+    def restore(self, path: Path) -> dict[str, Any]:
+        """Load weights now, keep the optimizer's state for ``begin``; return the facts."""
+        tensors, facts = checkpoints.read(path)
+        self.model.load_state_dict(tensors["model"], strict=False)
+        self._waiting = tensors.get("optimizer")
+        if facts.get("scaler") and self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(facts["scaler"])
+        return facts
+
+    def clear(self, folder: Path) -> None:
+        """After DONE the checkpoints have no more use."""
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def finish(self) -> None:
+        self.model.eval()
+
+    def save_bundle(self, path: Path, info: dict[str, Any], card: str) -> None:
+        bundle.save(path, self.model, self.tokenizer, info, card)

@@ -1,0 +1,1 @@
+"""One file a job: the whole of a command, callable from Python."""

@@ -1,0 +1,54 @@
+"""What lies in a model's folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from nlpkit.data.rows import TokenRow
+from nlpkit.errors import InputError
+
+
+def find(folder: Path) -> list[Path]:
+    """Folders with a bundle.json below ``folder``."""
+    return sorted(path.parent for path in folder.rglob("bundle.json")) if folder.is_dir() else []
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The content of bundle.json."""
+    file = path / "bundle.json"
+    if not file.is_file():
+        raise InputError(f"`{path}` holds no bundle.json, so it is no model of nlpkit", "the model of a run lies in RUN/model")
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        raise InputError(f"`{file}` is damaged", "copy or train the model again") from None
+    return dict(found)
+
+
+def facts(path: Path) -> dict[str, Any]:
+    """One line's worth about a model."""
+    info = read(path)
+    size = sum(file.stat().st_size for file in path.iterdir() if file.is_file())
+    test = info.get("metrics", {}).get("test", {}).get("f1", "-")
+    return {
+        "path": str(path),
+        "task": info["task"],
+        "languages": info.get("languages", []),
+        "megabytes": round(size / 1e6, 1),
+        "test": test,
+        "nlpkit": info.get("nlpkit", "-"),
+    }
+
+
+def check(model: str) -> str:
+    """Load the model and tag one sentence; raises InputError where something is wrong."""
+    from nlpkit.jobs.predict import Predictor
+
+    predictor = Predictor(model)
+    row = TokenRow("1", ("nlpkit", "checks", "this", "model", "."))
+    filled = next(iter(predictor([row])))
+    if filled.tags is None or len(filled.tags) != len(row.tokens):
+        raise InputError(f"`{model}` does not tag every word")
+    return f"good, {predictor.info['task']} with {len(predictor.info['labels'])} labels"

@@ -1,0 +1,87 @@
+"""The model card of a run: Hugging Face front matter, then what a reader must know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nlpkit.config import strict_yaml
+from nlpkit.config.recipe import Recipe
+from nlpkit.text.langcodes import bcp47
+
+
+def scores_table(scores: dict[str, Any]) -> list[str]:
+    """Lines of a table: each type's precision, recall, F1 and support, then the averages."""
+    lines = [f"{'type':<16} {'P':>7} {'R':>7} {'F1':>7} {'gold':>7}"]
+    rows = [*scores["per_type"].items(), ("micro", scores)]
+    for name, entry in rows:
+        values = " ".join(f"{entry[key]:>7.4f}" for key in ("precision", "recall", "f1"))
+        lines.append(f"{name:<16} {values} {entry['support']:>7}")
+    return lines
+
+
+def _data_line(entry: dict[str, Any]) -> str:
+    name = f"{entry['card']}/{entry['split']}" if "card" in entry else ", ".join(entry.get("files", []))
+    return f"- {entry['use']}: {name}, {entry['rows']} rows, {entry['tokens']} tokens" + (
+        f" ({entry['licence']})" if "licence" in entry else ""
+    )
+
+
+def model_card(recipe: Recipe, info: dict[str, Any], data: list[dict[str, Any]], scores: dict[str, Any], command: str) -> str:
+    """The text of README.md in a bundle."""
+    licences = sorted({entry["licence"] for entry in data if entry["use"].startswith("train") and "licence" in entry})
+    results = [
+        {
+            "task": {"type": "token-classification"},
+            "dataset": {"name": _data_line(entry).split(": ", 1)[1].split(",")[0], "type": entry.get("card", "files")},
+            "metrics": [{"type": "f1", "value": round(scores[entry["use"]]["f1"], 4), "name": "span F1, strict IOB2"}],
+        }
+        for entry in data
+        if entry["use"] in scores
+    ]
+    front: dict[str, Any] = {
+        "language": [bcp47(lang) for lang in info["languages"]] or ["und"],
+        "license": "other",
+        "library_name": "transformers",
+        "pipeline_tag": "token-classification",
+        "tags": ["nlpkit", recipe.task],
+        "metrics": ["f1"],
+    }
+    if recipe.model.base and "/" in recipe.model.base and not recipe.model.base.startswith(("/", ".")):
+        front["base_model"] = recipe.model.base
+    if results:
+        front["model-index"] = [{"name": f"nlpkit-{recipe.task}", "results": results}]
+    origin = f"fine-tuned from `{recipe.model.base}`" if recipe.model.base else f"trained from scratch ({recipe.model.family})"
+    parts = [
+        "---", strict_yaml.dumps(front).strip(), "---", "",
+        f"# {recipe.about}", "",
+        f"A model for {recipe.task}, {origin} with [nlpkit](https://pypi.org/project/nlpkit/) {info['nlpkit']}.", "",
+        f"Labels: {', '.join(info['labels'])}.", "",
+        "## Data", "", *[_data_line(entry) for entry in data], "",
+    ]  # fmt: skip
+    if licences:
+        noncommercial = any("-nc" in licence for licence in licences)
+        parts += [
+            f"The weights were learned from data under {', '.join(licences)}."
+            + (" That licence forbids commercial use of the data." if noncommercial else "")
+            + " The front matter says `other`: whoever publishes the model chooses and checks its licence.",
+            "",
+        ]
+    parts += ["## Scores", ""]
+    for use, score in scores.items():
+        low, high = score["interval"]
+        parts += [
+            f"{use}: F1 {score['f1']:.4f} (95 % interval {low:.4f} to {high:.4f}), macro {score['macro_f1']:.4f}, "
+            f"lenient {score['lenient_f1']:.4f}. `{score['signature']}`",
+            "", "```", *scores_table(score), "```", "",
+        ]  # fmt: skip
+    if not scores:
+        parts += ["Not scored: the run had no dev or test rows.", ""]
+    parts += [
+        "## Use", "", "```", "echo 'TEXT' | nlpkit ner --model FOLDER",
+        "python -c \"from transformers import pipeline; print(pipeline('token-classification', 'FOLDER')('TEXT'))\"", "```", "",
+        "## Limits", "",
+        "Scores hold for text like the data above. Other domains, spellings and languages will be worse; "
+        "names that a community writes in several ways may be found in one of them only.", "",
+        "## How it was made", "", f"`{command}`, seed {recipe.seed}, precision {recipe.precision}.", "",
+    ]  # fmt: skip
+    return "\n".join(parts)

@@ -1,0 +1,135 @@
+"""The run directory: create it, continue it, or refuse."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import nlpkit
+from nlpkit.config import strict_yaml
+from nlpkit.config.recipe import Recipe, to_yaml
+from nlpkit.data.files import write_whole
+from nlpkit.errors import InputError
+
+Say = Callable[[str], None]
+DONE = "DONE"
+_PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "datasets", "spacy", "numpy")
+
+
+def _flat(data: Any, prefix: str = "") -> dict[str, Any]:
+    if isinstance(data, dict):
+        items = data.items()
+    elif isinstance(data, list):
+        items = {str(number): item for number, item in enumerate(data)}.items()
+    else:
+        return {prefix: data}
+    return {key: value for name, item in items for key, value in _flat(item, f"{prefix}.{name}" if prefix else name).items()}
+
+
+def differing(old: Any, new: Any) -> list[str]:
+    """``key: old -> new`` for every value in which two recipes differ."""
+    a, b = _flat(old), _flat(new)
+    return [f"{key}: {a.get(key, 'not set')} -> {b.get(key, 'not set')}" for key in sorted({*a, *b}) if a.get(key) != b.get(key)]
+
+
+class RunDir:
+    """A folder for one run. ``log.txt`` gets everything ``say`` prints."""
+
+    def __init__(self, path: Path, say: Say) -> None:
+        self.path = path
+        self._say = say
+
+    def say(self, text: str) -> None:
+        self._say(text)
+        with (self.path / "log.txt").open("a", encoding="utf-8", newline="\n") as file:
+            file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {text}\n")
+
+    def record(self, entry: dict[str, Any]) -> None:
+        """One line of ``log.jsonl``."""
+        with (self.path / "log.jsonl").open("a", encoding="utf-8", newline="\n") as file:
+            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+    def write_json(self, name: str, data: Any) -> None:
+        with write_whole(self.path / name) as file:
+            json.dump(data, file, ensure_ascii=False, indent=1)
+            file.write("\n")
+
+    def done(self) -> None:
+        with write_whole(self.path / DONE) as file:
+            file.write(time.strftime("%Y-%m-%dT%H:%M:%S%z") + "\n")
+
+
+def open_run(path: Path, recipe: Recipe, say: Say, *, overwrite: bool) -> tuple[RunDir, bool]:
+    """The run directory for ``recipe``, and whether an earlier run is continued.
+
+    Raises InputError for a finished run, a run of another recipe, and a folder that holds something else.
+    """
+    if path.exists() and overwrite:
+        if any(path.iterdir()) and not (path / "recipe.yaml").is_file():
+            raise InputError(f"`{path}` is no run directory, so it is not overwritten", "name another folder: --out DIR")
+        shutil.rmtree(path)
+    text = to_yaml(recipe)
+    old = path / "recipe.yaml"
+    if path.is_dir() and any(path.iterdir()):
+        if not old.is_file():
+            raise InputError(f"`{path}` is not empty and no run directory", "name another folder: --out DIR")
+        changed = differing(strict_yaml.loads(old.read_text(encoding="utf-8"))[0], strict_yaml.loads(text)[0])
+        if changed:
+            listed = "\n  ".join(changed)
+            raise InputError(
+                f"`{path}` holds a run of another recipe; they differ in\n  {listed}",
+                "name another folder (--out DIR), or begin anew (--overwrite)",
+            )
+        if (path / DONE).is_file():
+            raise InputError(f"the run in `{path}` is finished; its model is `{path / 'model'}`", "to train again: --overwrite")
+        return RunDir(path, say), True
+    path.mkdir(parents=True, exist_ok=True)
+    with write_whole(old) as file:
+        file.write(text)
+    return RunDir(path, say), False
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """The commit nlpkit runs from, when it runs from a repository."""
+    root = Path(nlpkit.__file__).parent.parent
+    if not (root / ".git").exists():
+        return None
+    try:
+        asked = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=root, capture_output=True, text=True, encoding="utf-8", timeout=10, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return asked.stdout.strip() or None
+
+
+def environment(device: str, world: int) -> dict[str, Any]:
+    """What a reader needs to run it again."""
+    return {
+        "nlpkit": nlpkit.__version__,
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "device": device,
+        "processes": world,
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "command": ["nlpkit", *sys.argv[1:]],
+    }

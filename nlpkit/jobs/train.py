@@ -1,0 +1,365 @@
+"""Train a recipe into a run directory: load, encode, fit, evaluate, keep the best, save, resume."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+import nlpkit
+from nlpkit.config import explain, recipe as recipes
+from nlpkit.config.recipe import Recipe, Source
+from nlpkit.data import formats, load, overlap
+from nlpkit.data.files import write_whole
+from nlpkit.data.rows import TokenRow
+from nlpkit.errors import InputError, Preempted
+from nlpkit.jobs import report
+from nlpkit.jobs.rundir import RunDir, Say, environment, open_run
+from nlpkit.jobs.signals import Signals
+from nlpkit.tasks import named
+from nlpkit.tasks.base import Task
+
+Tick = Callable[[int, int, str], None]
+
+
+def load_recipe(name: str, overrides: list[str] | None = None) -> Recipe:
+    """Read, override and check a recipe with its task's options; one error names every fault."""
+    data, lines, where = recipes.raw(name, overrides)
+    found: list[str] = []
+    recipe: Recipe | None = None
+    try:
+        recipe = Recipe.model_validate(data)
+    except ValidationError as error:
+        found += explain.problems(error, Recipe, data, lines)
+    task, options = data.get("task"), data.get("options") or {}
+    if isinstance(task, str) and isinstance(options, dict):
+        try:
+            checked = named(task).Options.model_validate(options)
+            if recipe is not None:
+                recipe = recipe.model_copy(update={"options": checked.model_dump(mode="json", exclude_none=True)})
+        except ValidationError as error:
+            inner = {path[1:]: line for path, line in lines.items() if path[:1] == ("options",)}
+            found += [text.replace(": ", ": options.", 1) for text in explain.problems(error, named(task).Options, options, inner)]
+        except InputError as error:
+            found.append(f"line {lines.get(('task',), 1)}: task: {error.message}")
+    if found or recipe is None:
+        raise explain.refuse(where, sorted(found, key=_line_number), "the keys are in docs/reference/recipe.md")
+    return recipes.resolve(recipe)
+
+
+def _line_number(text: str) -> int:
+    head = text.removeprefix("line ").split(":")[0]
+    return int(head) if head.isdigit() else 0
+
+
+@dataclass
+class Data:
+    """The rows of a run, and what data.json says of them."""
+
+    train: list[list[TokenRow]] = field(default_factory=list)  # one list a stage
+    dev: list[TokenRow] = field(default_factory=list)
+    test: list[TokenRow] = field(default_factory=list)
+    record: list[dict[str, Any]] = field(default_factory=list)
+
+
+def load_data(recipe: Recipe, data_dir: Path | None, say: Say) -> Data:
+    """Read every source of the recipe; notes (licences, odd lines, overlaps) go to ``say``."""
+    task = named(recipe.task)
+    options = task.Options.model_validate(recipe.options)
+    from nlpkit.text.spans import detect
+
+    data = Data()
+    said: set[str] = set()
+
+    def rows(source: Source, use: str) -> list[TokenRow]:
+        loaded = load.rows(source, data_dir)
+        scheme = loaded.scheme
+        if scheme == "auto":
+            scheme = detect(row.tags for row in loaded.rows if row.tags)
+        for note in loaded.notes:
+            if note not in said:
+                said.add(note)
+                say(f"note: {note}")
+        data.record.append({"use": use, **loaded.record, "scheme": scheme})
+        return [task.prepare(row, options, scheme, loaded.mend) for row in loaded.rows]
+
+    for stage in recipe.stages:
+        use = "train" if len(recipe.stages) == 1 else f"train {stage.name}"
+        data.train.append([row for source in stage.data for row in rows(source, use)])
+    data.dev = [row for source in recipe.evaluate.dev for row in rows(source, "dev")]
+    data.test = [row for source in recipe.evaluate.test for row in rows(source, "test")]
+    seen = [row for stage in data.train for row in stage]
+    for name, other in (("dev", data.dev), ("test", data.test)):
+        twice = overlap.shared(seen, other)
+        for entry in data.record:
+            if entry["use"] == name:
+                entry["rows_in_train"] = len(twice)
+        if twice:
+            first = twice[0]
+            say(f"note: {len(twice)} of {len(other)} {name} rows are in the training rows too, first row {first.id} (line {first.line})")
+    return data
+
+
+@dataclass
+class State:
+    """Where a run stands; everything but the tensors of a checkpoint."""
+
+    stage: int = 0
+    step: int = 0  # within the stage
+    done: int = 0  # optimizer steps over all stages, names the checkpoints
+    best: float | None = None
+    best_done: int | None = None
+    without_gain: int = 0
+    pending: bool = False  # the evaluation at this step is still to come
+    world: int = 1
+    scaler: dict[str, Any] = field(default_factory=dict)
+
+
+def train(
+    recipe: Recipe,
+    out: Path,
+    *,
+    data_dir: Path | None = None,
+    overwrite: bool = False,
+    say: Say = lambda _: None,
+    tick: Tick = lambda done, total, text: None,
+) -> Path:
+    """Run ``recipe`` in the folder ``out`` and return the folder of the model.
+
+    A folder with an unfinished run of the same recipe is continued. Raises Preempted after a signal, with a
+    checkpoint saved; InputError for bad data; RunError when the disk or the memory is full.
+    """
+    from nlpkit.engine.session import Session
+
+    with Signals() as signals:
+        session = Session(recipe)
+        if session.main:
+            run, continued = open_run(out, recipe, say, overwrite=overwrite)
+        session.wait()
+        if not session.main:
+            run, continued = RunDir(out, lambda _: None), True
+        say = run.say if session.main else lambda _: None
+        for note in session.notes:
+            say(f"note: {note}")
+        data = load_data(recipe, data_dir, say)
+        task_class = named(recipe.task)
+        options = task_class.Options.model_validate(recipe.options)
+        labels = task_class.find_labels((row for stage in data.train for row in stage), options)
+        task = task_class(options, labels)
+        if session.main:
+            run.write_json("data.json", data.record)
+            run.write_json("environment.json", environment(session.device, session.world))
+        _warn_unknown_labels(task, data, say)
+        session.build(labels, [row.tokens for stage in data.train for row in stage], say)
+        loop = _Training(recipe, run, session, task, data, signals, say, tick)
+        loop.resume(continued)
+        loop.stages()
+        return loop.finish()
+
+
+def _warn_unknown_labels(task: Task, data: Data, say: Say) -> None:
+    for name, rows in (("dev", data.dev), ("test", data.test)):
+        unknown = {tag for row in rows for tag in row.tags or ()} - set(task.labels)
+        if unknown:
+            say(f"note: {name} has labels that training never shows: {', '.join(sorted(unknown))}")
+
+
+class _Training:
+    """The moving parts of one run."""
+
+    def __init__(self, recipe: Recipe, run: RunDir, session: Any, task: Task, data: Data, signals: Signals, say: Say, tick: Tick) -> None:
+        self.recipe, self.run, self.session, self.task, self.data = recipe, run, session, task, data
+        self.signals, self.say, self.tick = signals, say, tick
+        self.state = State(world=session.world)
+        self.folder = run.path / "checkpoints"
+        self.metric = recipe.evaluate.select or task.main_metric
+        self.began = time.monotonic()
+
+    # -- saving and resuming
+
+    def resume(self, continued: bool) -> None:
+        """Go on from the newest whole checkpoint whose best weights are whole too."""
+        if not continued:
+            return
+        found = self.session.newest(self.folder, self.say)
+        if found is None:
+            self.say("continuing: no checkpoint yet, starting from the beginning")
+            return
+        state = State(**self.session.restore(found))
+        if state.world != self.session.world:
+            raise InputError(
+                f"the run was begun with {state.world} processes, this is {self.session.world}", "use the same number, or --overwrite"
+            )
+        self.state = state
+        self.say(f"continuing from `{found}`")
+
+    def save(self) -> None:
+        self.session.save(self.folder, asdict(self.state))
+
+    def stop(self) -> Preempted:
+        self.save()
+        return self.signals.stop(
+            f"stopped after step {self.state.done}", f"saved in `{self.folder}`; the same command goes on from there"
+        )
+
+    # -- the stages
+
+    def stages(self) -> None:
+        state = self.state
+        while state.stage < len(self.recipe.stages):
+            self._stage()
+            if state.best_done is not None:
+                self.session.load_best(self.folder, state.best_done)
+            state.stage, state.step, state.without_gain, state.pending = state.stage + 1, 0, 0, False
+            if state.stage < len(self.recipe.stages):
+                state.best = state.best_done = None
+                self.session.new_optimizer()
+            self.save()
+
+    def _stage(self) -> None:
+        state, recipe = self.state, self.recipe
+        stage = recipe.stages[state.stage]
+        features = self.task.encode(self.data.train[state.stage], self.session.tokenizer, self.session.max_length, learn=True)
+        steps, per_epoch = self.session.plan(features, stage, recipe.seed + state.stage)
+        every = stage.eval_every or per_epoch
+        save_every = stage.save_every or every
+        if state.step == 0:
+            cut = len(features) - sum(bool(row.tokens) for row in self.data.train[state.stage])
+            self.say(
+                f"stage {stage.name}: {len(self.data.train[state.stage])} rows, {len(steps)} steps, {per_epoch} an epoch"
+                + (f"; long rows add {cut} windows" if cut else "")
+            )
+        self.session.begin(stage, state.stage)
+        if state.pending and self._evaluate(stage):
+            return
+        loss = tokens = 0.0
+        for info in self.session.fit(features, steps, state.step, stage, recipe.seed + state.stage, self.say):
+            state.step, state.done = info.step, state.done + 1
+            loss, tokens = loss + info.loss * info.tokens, tokens + info.tokens
+            self.tick(info.step, len(steps), f"loss {info.loss:.4f}")
+            last = info.step == len(steps)
+            due = info.step % every == 0 or last
+            state.pending = due and bool(self.data.dev)
+            if due and self.session.main:
+                self.run.record({"step": state.done, "stage": stage.name, "loss": loss / max(1, tokens), "lr": info.lr, "grad_norm": info.norm})
+            if self.session.any(self.signals.caught is not None):
+                raise self.stop()
+            if due:
+                enough = self._evaluate(stage, loss / max(1, tokens))
+                loss = tokens = 0.0
+                if enough and not last:
+                    return
+            elif info.step % save_every == 0:
+                self.save()
+
+    def _evaluate(self, stage: Any, loss: float | None = None) -> bool:
+        """Score dev, keep the best, save. True when patience has run out."""
+        state = self.state
+        heading = f"step {state.done}" + (f"  loss {loss:.4f}" if loss is not None else "")
+        if self.data.dev:
+            try:
+                scores = self._score(self.data.dev)[1]
+            except Preempted:
+                raise self.stop() from None
+            if self.metric not in scores or not isinstance(scores[self.metric], float):
+                numbers = ", ".join(key for key, value in scores.items() if isinstance(value, float))
+                raise InputError(f"evaluate.select: no metric `{self.metric}`", f"metrics: {numbers}")
+            value = scores[self.metric]
+            better = state.best is None or value > state.best
+            if better:
+                state.best, state.best_done, state.without_gain = value, state.done, 0
+                self.session.save_best(self.folder, state.done, {self.metric: value})
+            else:
+                state.without_gain += 1
+            self.say(f"{heading}  dev {self.metric} {value:.4f}{' *' if better else ''}")
+            if self.session.main:
+                self.run.record({"step": state.done, "stage": stage.name, "dev": _brief(scores)})
+        else:
+            self.say(heading)
+        state.pending = False
+        self.save()
+        if stage.patience and state.without_gain >= stage.patience:
+            self.say(f"no gain in {stage.patience} evaluations: stage {stage.name} ends")
+            return True
+        return False
+
+    def _score(self, rows: list[TokenRow]) -> tuple[list[TokenRow], dict[str, Any]]:
+        guess = self.session.tag(self.task, rows, self.signals.poll)
+        return guess, self.task.score(rows, guess)
+
+    # -- the end
+
+    def finish(self) -> Path:
+        """Score dev and test with the final weights, write predictions, metrics, the bundle and DONE."""
+        self.session.finish()
+        model = self.run.path / "model"
+        if self.session.main:
+            scores: dict[str, Any] = {}
+            for name, rows in (("dev", self.data.dev), ("test", self.data.test)):
+                if rows:
+                    try:
+                        guess, scores[name] = self._score(rows)
+                    except Preempted:
+                        raise self.stop() from None
+                    fmt = "conllu" if "conllu" in rows[0].extra else "conll"
+                    with write_whole(self.run.path / "predictions" / f"{name}.{fmt}") as file:
+                        formats.named(fmt).write(guess, file)
+                    low, high = scores[name]["interval"]
+                    self.say(f"{name} {self.metric} {scores[name][self.metric]:.4f} (95 %: {low:.4f} to {high:.4f})")
+            info = self._info(scores)
+            command = "nlpkit train " + str(self.run.path / "recipe.yaml")
+            card = report.model_card(self.recipe, info, self.data.record, scores, command)
+            self.session.save_bundle(model, info, card)
+            self.run.write_json(
+                "metrics.json",
+                {"best_step": self.state.best_done, **scores, "seconds": round(time.monotonic() - self.began, 1)},
+            )
+            self.run.done()
+            self.session.clear(self.folder)
+        self.session.wait()
+        return model
+
+    def _info(self, scores: dict[str, Any]) -> dict[str, Any]:
+        langs = sorted({row.lang for stage in self.data.train for row in stage if row.lang})
+        return {
+            "nlpkit": nlpkit.__version__,
+            "task": self.recipe.task,
+            "head": self.task.head,
+            "options": self.recipe.options,
+            "labels": self.task.labels,
+            "max_length": self.session.max_length,
+            "languages": langs,
+            "base_model": self.recipe.model.base,
+            "data": [{key: entry[key] for key in ("use", "card", "split", "licence", "rows") if key in entry} for entry in self.data.record],
+            "metrics": {name: _brief(score) for name, score in scores.items()},
+        }
+
+
+def _brief(scores: dict[str, Any]) -> dict[str, Any]:
+    return {key: round(value, 6) for key, value in scores.items() if isinstance(value, float)} | {"signature": scores["signature"]}
+
+
+def dry_run(recipe: Recipe, *, data_dir: Path | None = None, say: Say = lambda _: None) -> dict[str, Any]:
+    """Load the data, build the model, train on one batch in memory; write nothing. Returns what was found."""
+    from nlpkit.engine.session import Session
+
+    session = Session(recipe)
+    data = load_data(recipe, data_dir, say)
+    task_class = named(recipe.task)
+    options = task_class.Options.model_validate(recipe.options)
+    labels = task_class.find_labels((row for stage in data.train for row in stage), options)
+    task = task_class(options, labels)
+    session.build(labels, [row.tokens for stage in data.train for row in stage], say)
+    result: dict[str, Any] = {"labels": labels, "data": data.record, "stages": []}
+    for number, stage in enumerate(recipe.stages):
+        features = task.encode(data.train[number], session.tokenizer, session.max_length, learn=True)
+        steps, per_epoch = session.plan(features, stage, recipe.seed)
+        session.begin(stage, number)
+        info = next(iter(session.fit(features, steps[:1], 0, stage, recipe.seed, say)))
+        result["stages"].append({"name": stage.name, "windows": len(features), "steps": len(steps), "steps_per_epoch": per_epoch, "first_loss": round(info.loss, 4)})
+    result["weights"] = session.weights()
+    return result

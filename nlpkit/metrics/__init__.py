@@ -1,0 +1,1 @@
+"""Rows or labels in, numbers out."""

@@ -1,0 +1,65 @@
+"""Intervals and tests over sentences, computed on counts so that a thousand resamples take a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+SEED = 12345
+RESAMPLES = 1000
+
+
+def resampled(counts: Array, resamples: int = RESAMPLES, seed: int = SEED) -> Array:
+    """Bootstrap totals (Efron, 1979): ``counts`` (rows, columns) -> (resamples, columns).
+
+    Each resample draws as many rows as there are, with replacement.
+    """
+    import numpy as np
+
+    random = np.random.default_rng(seed)
+    rows = len(counts)
+    table = counts.astype(np.float64)
+    totals = np.empty((resamples, counts.shape[1]))
+    for number in range(resamples):
+        drawn = np.bincount(random.integers(0, rows, rows), minlength=rows)
+        totals[number] = drawn @ table
+    return totals
+
+
+def interval(
+    counts: Array, statistic: Callable[[Array], Array], level: float = 0.95, resamples: int = RESAMPLES
+) -> tuple[float, float]:
+    """Percentile interval of ``statistic`` (totals (n, columns) -> (n,)) under resampling of the rows."""
+    import numpy as np
+
+    if len(counts) == 0:
+        return (0.0, 0.0)
+    values = statistic(resampled(counts, resamples))
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return (float(low), float(high))
+
+
+def paired_permutation(
+    first: Array, second: Array, statistic: Callable[[Array], Array], resamples: int = RESAMPLES, seed: int = SEED
+) -> float:
+    """Two-sided p value of ``statistic(second) - statistic(first)`` under swapping of rows (Noreen, 1989).
+
+    ``first`` and ``second`` are (rows, columns) counts of two systems on the same rows.
+    """
+    import numpy as np
+
+    random = np.random.default_rng(seed)
+    a, b = first.astype(np.float64), second.astype(np.float64)
+    total_a, total_b, change = a.sum(0), b.sum(0), b - a
+    observed = abs(float(statistic(total_b[None])[0] - statistic(total_a[None])[0]))
+    at_least = 0
+    for _ in range(resamples):
+        moved = random.integers(0, 2, len(a)) @ change  # rows that change sides
+        difference = abs(float(statistic((total_b - moved)[None])[0] - statistic((total_a + moved)[None])[0]))
+        at_least += difference >= observed - 1e-12
+    return (at_least + 1) / (resamples + 1)

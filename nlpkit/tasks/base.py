@@ -1,0 +1,150 @@
+"""What a task must say: which labels there are, how rows become features, how outputs become rows, what counts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol
+
+from nlpkit.config.explain import Strict
+from nlpkit.data.rows import TokenRow
+
+IGNORE = -100
+
+
+@dataclass(slots=True)
+class Feature:
+    """One window of one row, as numbers.
+
+    ``ids`` are sub-word ids with special tokens; ``labels`` has a label id where a word of this window begins and
+    IGNORE elsewhere (None when there is nothing to learn from); ``places`` are the positions of those words'
+    first sub-words and ``words`` the numbers of the words in the row. Every word is in exactly one window's ``words``.
+    """
+
+    row: int
+    ids: list[int]
+    labels: list[int] | None
+    places: list[int]
+    words: list[int]
+
+
+@dataclass(slots=True)
+class Output:
+    """What a model says of one feature: a label id and its probability for each of the feature's ``words``."""
+
+    labels: list[int]
+    scores: list[float]
+
+
+class Pieces(Protocol):
+    """A tokenizer as tasks see it (``engine.bundle.Tokenizer``)."""
+
+    prefix: list[int]
+    suffix: list[int]
+
+    def pieces(self, rows: Sequence[Sequence[str]]) -> list[list[list[int]]]:
+        """Sub-word ids of every word of every row; at least one a word."""
+        ...
+
+
+class Task(ABC):
+    """A task with its options and labels."""
+
+    head: ClassVar[Literal["tokens"]]
+    main_metric: ClassVar[str]
+
+    class Options(Strict):
+        """Keys under ``options:`` in a recipe."""
+
+    def __init__(self, options: Any, labels: Sequence[str]) -> None:
+        self.options = options
+        self.labels = list(labels)
+
+    @classmethod
+    @abstractmethod
+    def prepare(cls, row: TokenRow, options: Any, scheme: str, mend: bool) -> TokenRow:
+        """The row as the task wants it: tags in the inner scheme, unwanted types removed."""
+
+    @classmethod
+    @abstractmethod
+    def find_labels(cls, rows: Iterable[TokenRow], options: Any) -> list[str]:
+        """The labels in a fixed order."""
+
+    @abstractmethod
+    def encode(self, rows: Sequence[TokenRow], tokenizer: Pieces, max_length: int, *, learn: bool) -> list[Feature]:
+        """Features of rows; with ``learn`` they carry labels. Long rows become several windows."""
+
+    @abstractmethod
+    def decode(self, row: TokenRow, outputs: Sequence[tuple[Feature, Output]]) -> TokenRow:
+        """The same row, filled in."""
+
+    @abstractmethod
+    def score(self, gold: Sequence[TokenRow], guess: Sequence[TokenRow]) -> dict[str, Any]:
+        """Scores with a ``signature``."""
+
+
+def windows(words: Sequence[Sequence[int]], budget: int) -> list[tuple[int, int, int, int]]:
+    """Cut a row into overlapping windows of at most ``budget`` sub-words.
+
+    Returns (start, end, own_start, own_end) in words: the window shows words start to end, and answers for
+    own_start to own_end. Each word has one answer, from the window in which it stands farther from an edge.
+    """
+    lengths = [min(len(pieces), budget) for pieces in words]
+    total = len(lengths)
+    spans: list[tuple[int, int]] = []
+    start = 0
+    while True:
+        end, used = start, 0
+        while end < total and used + lengths[end] <= budget:
+            used += lengths[end]
+            end += 1
+        spans.append((start, end))
+        if end == total:
+            break
+        # the next window begins half a window back, so that every word is seen with context on both sides
+        back, start_next = 0, end
+        while start_next > start + 1 and back + lengths[start_next - 1] <= budget // 2:
+            start_next -= 1
+            back += lengths[start_next]
+        start = start_next
+    result = []
+    own = 0
+    for number, (first, last) in enumerate(spans):
+        following = spans[number + 1][0] if number + 1 < len(spans) else last
+        own_end = last if number + 1 == len(spans) else (following + last + 1) // 2
+        result.append((first, last, own, own_end))
+        own = own_end
+    return result
+
+
+def token_features(
+    rows: Sequence[TokenRow],
+    labels: Sequence[Sequence[int]] | None,
+    tokenizer: Pieces,
+    max_length: int,
+) -> list[Feature]:
+    """Features for tagging: the first sub-word of each word carries its label."""
+    from nlpkit.text.normalize import nfc
+
+    budget = max_length - len(tokenizer.prefix) - len(tokenizer.suffix)
+    encoded = tokenizer.pieces([[nfc(token) for token in row.tokens] for row in rows])
+    features = []
+    for number, pieces in enumerate(encoded):
+        if not pieces:
+            continue
+        for start, end, own_start, own_end in windows(pieces, budget):
+            ids, places, words = list(tokenizer.prefix), [], []
+            for word in range(start, end):
+                if own_start <= word < own_end:
+                    places.append(len(ids))
+                    words.append(word)
+                ids += pieces[word][:budget]
+            ids += tokenizer.suffix
+            targets = None
+            if labels is not None:
+                targets = [IGNORE] * len(ids)
+                for place, word in zip(places, words, strict=True):
+                    targets[place] = labels[number][word]
+            features.append(Feature(number, ids, targets, places, words))
+    return features
