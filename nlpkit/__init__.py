@@ -16,7 +16,7 @@ _PUBLIC = {
     "predict": ("nlpkit.jobs.predict", "predict"),
     "evaluate": ("nlpkit.jobs.evaluate", "evaluate"),
 }
-__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 (names are strings)
+__all__ = ["__version__", *_PUBLIC]
 
 
 def __getattr__(name: str) -> Any:

@@ -32,7 +32,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _top(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     pass
 
@@ -57,7 +59,9 @@ def main() -> None:
     debug = bool(os.environ.get("NLPKIT_DEBUG"))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8", newline="\n", errors="strict" if stream is sys.stdout else "backslashreplace")
+            stream.reconfigure(
+                encoding="utf-8", newline="\n", errors="strict" if stream is sys.stdout else "backslashreplace"
+            )
     try:
         app()
     except NlpkitError as error:
@@ -76,7 +80,10 @@ def main() -> None:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        _fail(f"unexpected {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}", "NLPKIT_DEBUG=1 shows the traceback; please report it")
+        _fail(
+            f"unexpected {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+            "NLPKIT_DEBUG=1 shows the traceback; please report it",
+        )
         _leave(3)
 
 

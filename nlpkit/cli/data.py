@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,18 +29,30 @@ def list_(data_dir: options.DataDir = None, as_json: options.Json = False) -> No
     from nlpkit.config import card as cards
     from nlpkit.data.load import find
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in cards.names():
         card = cards.load(name)
         try:
             here = bool(find(card, next(iter(card.nlpkit.splits)), data_dir))
         except InputError:
             here = False
-        rows.append({"name": name, "kind": card.nlpkit.kind, "language": card.language, "license": card.license, "here": here, "about": card.pretty_name})
+        rows.append(
+            {
+                "name": name,
+                "kind": card.nlpkit.kind,
+                "language": card.language,
+                "license": card.license,
+                "here": here,
+                "about": card.pretty_name,
+            }
+        )
     if as_json:
         print_json(rows)
         return
-    body = [[r["name"], r["kind"], ",".join(r["language"]), r["license"], "yes" if r["here"] else "no", r["about"]] for r in rows]
+    body = [
+        [r["name"], r["kind"], ",".join(r["language"]), r["license"], "yes" if r["here"] else "no", r["about"]]
+        for r in rows
+    ]
     print_lines(table(["name", "kind", "languages", "licence", "here", "about"], body))
 
 
@@ -61,10 +74,24 @@ def show(card: Card, as_json: options.Json = False) -> None:
     print_lines([f"{found.name}: {found.pretty_name}", f"licence: {found.license}  {block.licence_url or ''}".rstrip()])
     if found.noncommercial:
         print_lines(["         not for commercial use"])
-    print_lines([f"languages: {', '.join(found.language)}", f"format: {block.format.name} {block.format.columns or ''}".rstrip()])
+    print_lines(
+        [
+            f"languages: {', '.join(found.language)}",
+            f"format: {block.format.name} {block.format.columns or ''}".rstrip(),
+        ]
+    )
     if block.labels.types:
         print_lines([f"labels: {', '.join(block.labels.types)}"])
-    print_lines(["", *table(["split", "rows", "file"], [[n, s.rows if s.rows is not None else "?", s.path] for n, s in block.splits.items()]), ""])
+    print_lines(
+        [
+            "",
+            *table(
+                ["split", "rows", "file"],
+                [[n, s.rows if s.rows is not None else "?", s.path] for n, s in block.splits.items()],
+            ),
+            "",
+        ]
+    )
     print_lines(file.url for file in block.files)
     print_lines(["", found.prose])
 
@@ -72,8 +99,12 @@ def show(card: Card, as_json: options.Json = False) -> None:
 @app.command()
 def fetch(
     card: Card,
-    to: Annotated[Path | None, typer.Option(help="Folder for the data. Default: the cache of nlpkit.", show_default=False)] = None,
-    accept_unpinned: Annotated[bool, typer.Option("--accept-unpinned", help="Take files for which the card has no checksum.")] = False,
+    to: Annotated[
+        Path | None, typer.Option(help="Folder for the data. Default: the cache of nlpkit.", show_default=False)
+    ] = None,
+    accept_unpinned: Annotated[
+        bool, typer.Option("--accept-unpinned", help="Take files for which the card has no checksum.")
+    ] = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Download the data of a card; the only data command that opens a socket.
@@ -91,20 +122,28 @@ def fetch(
     print_lines([str(job(found, to, accept_unpinned=accept_unpinned, say=stderr.say))])
 
 
-def _sources(names: list[str], read: str | None, column: list[str] | None, data_dir: Path | None) -> list[tuple[str, str, dict[str, Any], str, str]]:
+def _sources(
+    names: list[str], read: str | None, column: list[str] | None, data_dir: Path | None
+) -> list[tuple[str, str, dict[str, int | str], str, str]]:
     """(path, format, columns, scheme, normal form) of files and of the splits of cards."""
     from nlpkit.config import card as cards
     from nlpkit.data import formats
     from nlpkit.data.load import find
 
     known = set(cards.names())
-    found = []
+    found: list[tuple[str, str, dict[str, int | str], str, str]] = []
     for name in names:
         if name in known and not Path(name).exists():
             card = cards.load(name)
             block = card.nlpkit
             found += [
-                (str(find(card, split, data_dir)), block.format.name, {**block.format.columns, **options.columns(column)}, block.labels.scheme or "auto", block.text.form)
+                (
+                    str(find(card, split, data_dir)),
+                    block.format.name,
+                    {**block.format.columns, **options.columns(column)},
+                    block.labels.scheme or "auto",
+                    block.text.form,
+                )
                 for split in block.splits
             ]
         else:
@@ -112,6 +151,21 @@ def _sources(names: list[str], read: str | None, column: list[str] | None, data_
             options.choice(fmt, formats.READ, "--from")
             found.append((name, fmt, options.columns(column), "auto", "NFC"))
     return found
+
+
+def _report(findings: Any, show_all: bool) -> Iterator[str]:
+    counts: Counter[str] = Counter()
+    for problem in findings.problems:
+        counts[problem.code] += 1
+        if show_all or counts[problem.code] <= _SHOWN:
+            fix = f"  [{problem.fix}]" if problem.fix else ""
+            yield f"{problem.path}:{problem.line}: {'warning' if problem.warning else 'error'}: {problem.what}{fix}"
+    for code, count in counts.items():
+        if count > _SHOWN and not show_all:
+            yield f"{findings.path}: {count - _SHOWN} more of `{code}` (--all shows them)"
+    errors = len(findings.errors)
+    warnings = len(findings.problems) - errors
+    yield f"{findings.path}: {findings.rows} rows, {findings.tokens} tokens, {errors} errors, {warnings} warnings"
 
 
 Names = Annotated[list[str], typer.Argument(metavar="FILE|CARD", help="Files (- is stdin) or cards.")]
@@ -139,15 +193,7 @@ def check(
         print_json([findings.as_dict() for findings in found])
     else:
         for findings in found:
-            counts: Counter[str] = Counter()
-            for problem in findings.problems:
-                counts[problem.code] += 1
-                if show_all or counts[problem.code] <= _SHOWN:
-                    kind = "warning" if problem.warning else "error"
-                    print_lines([f"{problem.path}:{problem.line}: {kind}: {problem.what}" + (f"  [{problem.fix}]" if problem.fix else "")])
-            print_lines(f"{findings.path}: {n - _SHOWN} more of `{code}` (--all shows them)" for code, n in counts.items() if n > _SHOWN and not show_all)
-            warnings = len(findings.problems) - len(findings.errors)
-            print_lines([f"{findings.path}: {findings.rows} rows, {findings.tokens} tokens, {len(findings.errors)} errors, {warnings} warnings"])
+            print_lines(_report(findings, show_all))
     bad = sum(len(findings.errors) for findings in found)
     if bad:
         raise CheckFailed(f"{bad} errors" if bad > 1 else "1 error")
@@ -175,7 +221,12 @@ def stats(
         return
     for findings in found:
         mean = findings.tokens / findings.rows if findings.rows else 0.0
-        print_lines([f"{findings.path}: {findings.rows} rows, {findings.tokens} tokens, {mean:.1f} a row" + (f", {findings.scheme.upper()}" if findings.scheme else "")])
+        print_lines(
+            [
+                f"{findings.path}: {findings.rows} rows, {findings.tokens} tokens, {mean:.1f} a row"
+                + (f", {findings.scheme.upper()}" if findings.scheme else "")
+            ]
+        )
         print_lines(f"  {label:<16} {count:>8}" for label, count in findings.labels.most_common(40))
         print_lines(f"  {lang:<16} {count:>8} rows" for lang, count in sorted(findings.langs.items()))
 
@@ -186,7 +237,10 @@ def convert(
     to: Annotated[str, typer.Option("--to", help="Format written: conll, conllu, jsonl, tsv, text, entities.")],
     read: options.From = None,
     column: options.Columns = None,
-    scheme: Annotated[str | None, typer.Option(help="Tag scheme written: iob1, iob2, iobes, bilou. Default: iob2.", show_default=False)] = None,
+    scheme: Annotated[
+        str | None,
+        typer.Option(help="Tag scheme written: iob1, iob2, iobes, bilou. Default: iob2.", show_default=False),
+    ] = None,
     mend: Annotated[bool, typer.Option("--mend", help="Turn an I- tag that opens an entity into B-.")] = False,
 ) -> None:
     """Write a file in another format or tag scheme, on stdout.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,25 +17,42 @@ def _head(name: str, scores: dict[str, Any]) -> list[str]:
     low, high = scores["interval"]
     return [
         f"{name}: {scores['rows']} rows, {scores['tokens']} tokens, {scores['support']} entities",
-        f"F1 {scores['f1']:.4f}  (95 %: {low:.4f} to {high:.4f})  precision {scores['precision']:.4f}  recall {scores['recall']:.4f}",
-        f"macro F1 {scores['macro_f1']:.4f}  lenient F1 {scores['lenient_f1']:.4f}  token accuracy {scores['accuracy']:.4f}",
+        f"F1 {scores['f1']:.4f}  (95 %: {low:.4f} to {high:.4f})  "
+        f"precision {scores['precision']:.4f}  recall {scores['recall']:.4f}",
+        f"macro F1 {scores['macro_f1']:.4f}  lenient F1 {scores['lenient_f1']:.4f}  "
+        f"token accuracy {scores['accuracy']:.4f}",
         scores["signature"],
     ]
 
 
 def evaluate(
-    model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Folder of a model; none with --guess.", show_default=False)] = None,
+    model: Annotated[
+        str | None, typer.Argument(metavar="[MODEL]", help="Folder of a model; none with --guess.", show_default=False)
+    ] = None,
     card: Annotated[str | None, typer.Option(help="Data card to score on.", show_default=False)] = None,
     split: Annotated[str, typer.Option(help="Split of the card.")] = "test",
-    gold: Annotated[str | None, typer.Option(help="File with the right tags, instead of a card.", show_default=False)] = None,
-    guess: Annotated[str | None, typer.Option(help="File with the tags to score, instead of a model.", show_default=False)] = None,
+    gold: Annotated[
+        str | None, typer.Option(help="File with the right tags, instead of a card.", show_default=False)
+    ] = None,
+    guess: Annotated[
+        str | None, typer.Option(help="File with the tags to score, instead of a model.", show_default=False)
+    ] = None,
     by: Annotated[str | None, typer.Option(help="Also by: type, lang.", show_default=False)] = None,
-    baseline: Annotated[str | None, typer.Option(help="A second model (or guess file): difference, interval and p value.", show_default=False)] = None,
-    fail_under: Annotated[str | None, typer.Option(metavar="METRIC=VALUE", help="Exit with 1 below this, e.g. f1=0.8.", show_default=False)] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(help="A second model (or guess file): difference, interval and p value.", show_default=False),
+    ] = None,
+    fail_under: Annotated[
+        str | None,
+        typer.Option(metavar="METRIC=VALUE", help="Exit with 1 below this, e.g. f1=0.8.", show_default=False),
+    ] = None,
     task: Annotated[str, typer.Option(help="Task, when no model says it.")] = "ner",
     read: options.From = None,
     column: options.Columns = None,
-    scheme: Annotated[str | None, typer.Option(help="Tag scheme of the files: iob1, iob2, iobes, bilou. Default: found.", show_default=False)] = None,
+    scheme: Annotated[
+        str | None,
+        typer.Option(help="Tag scheme of the files: iob1, iob2, iobes, bilou. Default: found.", show_default=False),
+    ] = None,
     precision: options.Precision = "fp32",
     device: options.Device = None,
     data_dir: options.DataDir = None,
@@ -56,21 +74,34 @@ def evaluate(
 
     stderr.quiet = quiet
     if (model is None) == (guess is None):
-        raise InputError("name a MODEL or a --guess file", "nlpkit evaluate MODEL --card NAME, or nlpkit evaluate --gold F --guess F")
+        raise InputError(
+            "name a MODEL or a --guess file", "nlpkit evaluate MODEL --card NAME, or nlpkit evaluate --gold F --guess F"
+        )
     if (card is None) == (gold is None):
-        raise InputError("name a --card or a --gold file", "nlpkit evaluate MODEL --card NAME, or nlpkit evaluate MODEL --gold F")
+        raise InputError(
+            "name a --card or a --gold file", "nlpkit evaluate MODEL --card NAME, or nlpkit evaluate MODEL --gold F"
+        )
     if by is not None:
         options.choice(by, ("type", "lang"), "--by")
     options.choice(precision, ("fp32", "bf16", "int8"), "--precision")
     limit = _limit(fail_under)
 
     def file_source(path: str) -> Source:
-        given: dict[str, Any] = {"files": [path], "format": read or formats.guess(path, "conll"), "columns": options.columns(column), "scheme": scheme}
+        given: dict[str, Any] = {
+            "files": [path],
+            "format": read or formats.guess(path, "conll"),
+            "columns": options.columns(column),
+            "scheme": scheme,
+        }
         if given["format"] == "text":
             given["format"] = "conll"
         return Source.model_validate(given)
 
-    source = Source.model_validate({"card": card, "split": split, "columns": options.columns(column)}) if card else file_source(str(gold))
+    source = (
+        Source.model_validate({"card": card, "split": split, "columns": options.columns(column)})
+        if card
+        else file_source(str(gold))
+    )
     with Signals() as signals:
         right = job.load_gold(source, data_dir, stderr.say)
 
@@ -91,19 +122,31 @@ def evaluate(
         print_lines(_head(f"{card}/{split}" if card else str(gold), scores))
         if by == "type":
             print_lines(["", *scores_table(scores)])
-        if by == "lang":
-            body = [[lang, s["rows"], s["support"], s["f1"], s["macro_f1"]] for lang, s in scores["by_lang"].items()]
-            print_lines(["", *table(["lang", "rows", "gold", "F1", "macro F1"], body), f"macro over languages  {scores['macro_lang_f1']:.4f}"])
-        if baseline is not None:
-            d = scores["against"]
-            print_lines(["", f"against {baseline}: {d['difference']:+.4f} F1 (95 %: {d['low']:+.4f} to {d['high']:+.4f}), p = {d['p']:.4f}"])
+        print_lines(_more(scores))
     if limit is not None:
-        name, least = limit
-        value = scores.get(name)
-        if not isinstance(value, float):
-            raise InputError(f"--fail-under: no metric `{name}`", "metrics: " + ", ".join(k for k, v in scores.items() if isinstance(v, float)))
-        if value < least:
-            raise CheckFailed(f"{name} is {value:.4f}, under {least}")
+        _hold(scores, *limit)
+
+
+def _more(scores: dict[str, Any]) -> Iterator[str]:
+    """The parts that only some calls ask for."""
+    if "by_lang" in scores:
+        body = [[lang, s["rows"], s["support"], s["f1"], s["macro_f1"]] for lang, s in scores["by_lang"].items()]
+        yield from ["", *table(["lang", "rows", "gold", "F1", "macro F1"], body)]
+        yield f"macro over languages  {scores['macro_lang_f1']:.4f}"
+    if d := scores.get("against"):
+        yield ""
+        interval = f"95 %: {d['low']:+.4f} to {d['high']:+.4f}"
+        yield f"against {d['baseline']}: {d['difference']:+.4f} F1 ({interval}), p = {d['p']:.4f}"
+
+
+def _hold(scores: dict[str, Any], name: str, least: float) -> None:
+    """Raise CheckFailed when a score is under the limit."""
+    value = scores.get(name)
+    if not isinstance(value, float):
+        known = ", ".join(key for key, found in scores.items() if isinstance(found, float))
+        raise InputError(f"--fail-under: no metric `{name}`", f"metrics: {known}")
+    if value < least:
+        raise CheckFailed(f"{name} is {value:.4f}, under {least}")
 
 
 def _limit(text: str | None) -> tuple[str, float] | None:

@@ -17,7 +17,8 @@ Folder = Annotated[str, typer.Argument(metavar="MODEL", help="Folder of a model.
 
 @app.command("list")
 def list_(
-    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to look.")] = Path("runs"), as_json: options.Json = False
+    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to look.")] = Path("runs"),
+    as_json: options.Json = False,
 ) -> None:
     """List the models below a folder.
 
@@ -50,9 +51,14 @@ def show(model: Folder, as_json: options.Json = False) -> None:
         print_json(info)
         return
     brief = facts(Path(model))
-    print_lines(f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}" for key, value in brief.items())
+    print_lines(
+        f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}" for key, value in brief.items()
+    )
     print_lines(["labels: " + ", ".join(info["labels"])])
-    print_lines(f"data: {entry['use']}: {entry.get('card', 'own files')}, {entry['rows']} rows" for entry in info.get("data", []))
+    print_lines(
+        f"data: {entry['use']}: {entry.get('card', 'own files')}, {entry['rows']} rows"
+        for entry in info.get("data", [])
+    )
 
 
 @app.command()

@@ -14,11 +14,25 @@ from nlpkit.errors import InputError
 
 
 def ner(
-    files: Annotated[list[str] | None, typer.Argument(metavar="FILE", help="Files to read; none or - is stdin.", show_default=False)] = None,
-    model: Annotated[str | None, typer.Option("--model", "-m", help="Folder of a model, or a Hub id when online.", show_default=False)] = None,
-    text: Annotated[list[str] | None, typer.Option("--text", "-t", help="Tag this text instead of files.", show_default=False)] = None,
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="FILE", help="Files to read; none or - is stdin.", show_default=False)
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="Folder of a model, or a Hub id when online.", show_default=False),
+    ] = None,
+    text: Annotated[
+        list[str] | None, typer.Option("--text", "-t", help="Tag this text instead of files.", show_default=False)
+    ] = None,
     read: options.From = None,
-    to: Annotated[str | None, typer.Option("--to", help="Format written: text, conll, conllu, jsonl, tsv, entities. Default: as read.", show_default=False)] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            help="Format written: text, conll, conllu, jsonl, tsv, entities. Default: as read.",
+            show_default=False,
+        ),
+    ] = None,
     column: options.Columns = None,
     lang: Annotated[str, typer.Option(help="Language of the rows, e.g. swh_Latn; kept in the output.")] = "",
     batch_tokens: Annotated[int, typer.Option(min=1, help="Padded sub-words a batch.")] = 1024,
@@ -47,7 +61,10 @@ def ner(
     options.choice(fmt, formats.READ, "--from")
     written = options.choice(to or fmt, formats.WRITE, "--to")
     if model is None:
-        raise InputError("no --model is given, and none ships with nlpkit yet", "train one: nlpkit train ner; then nlpkit ner --model runs/ner/default/model")
+        raise InputError(
+            "no --model is given, and none ships with nlpkit yet",
+            "train one: nlpkit train ner; then nlpkit ner --model runs/ner/default/model",
+        )
     report = Strictly()
     if text:
         rows: Iterator[TokenRow] = formats.named("text").read(enumerate(text, 1), "--text", report, {})

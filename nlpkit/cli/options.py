@@ -9,12 +9,26 @@ import typer
 
 from nlpkit.errors import InputError
 
-DataDir = Annotated[Path | None, typer.Option(help="Folder that holds the data of the cards; also NLPKIT_DATA_DIR.", show_default=False)]
+DataDir = Annotated[
+    Path | None, typer.Option(help="Folder that holds the data of the cards; also NLPKIT_DATA_DIR.", show_default=False)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
-From = Annotated[str | None, typer.Option("--from", help="Format read: text, conll, conllu, jsonl, tsv. Default: by the file's name.", show_default=False)]
-Columns = Annotated[list[str] | None, typer.Option("--column", metavar="NAME=PLACE", help="Where the format finds what: tag=3, tag=misc:NER.", show_default=False)]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps. Default: a GPU if there is one.", show_default=False)]
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from", help="Format read: text, conll, conllu, jsonl, tsv. Default: by the file's name.", show_default=False
+    ),
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column", metavar="NAME=PLACE", help="Where the format finds what: tag=3, tag=misc:NER.", show_default=False
+    ),
+]
+Device = Annotated[
+    str | None, typer.Option(help="cpu, cuda, cuda:1, mps. Default: a GPU if there is one.", show_default=False)
+]
 Precision = Annotated[str, typer.Option(help="fp32, bf16, or int8 (CPU).")]
 
 
@@ -33,5 +47,7 @@ def choice(value: str, allowed: tuple[str, ...], option: str) -> str:
     from nlpkit.config.explain import nearest
 
     if value not in allowed:
-        raise InputError(f"`{option} {value}`: no such choice{nearest(value, allowed)}", "choices: " + ", ".join(allowed))
+        raise InputError(
+            f"`{option} {value}`: no such choice{nearest(value, allowed)}", "choices: " + ", ".join(allowed)
+        )
     return value

@@ -14,7 +14,9 @@ from nlpkit.errors import CheckFailed, InputError, NlpkitError
 
 app = typer.Typer(help="Recipes: what is trained on what, and how.", no_args_is_help=True, rich_markup_mode=None)
 Name = Annotated[str, typer.Argument(metavar="RECIPE", help="TASK, TASK/NAME, or a recipe file.")]
-Overrides = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes to the recipe.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes to the recipe.", show_default=False)
+]
 
 
 @app.command("list")

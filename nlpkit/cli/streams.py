@@ -82,4 +82,6 @@ def _number(text: str) -> bool:
 
 def printable(text: str) -> str:
     """Control characters as escapes: a message must not move the cursor."""
-    return "".join(char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode() for char in text)
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode() for char in text
+    )

@@ -13,11 +13,22 @@ from nlpkit.cli.streams import print_json, stderr
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="TASK, TASK/NAME (see `nlpkit recipe list`), or a recipe file.")],
-    overrides: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Change the recipe; data.train=FILE uses own files.", show_default=False)] = None,
-    out: Annotated[Path | None, typer.Option(help="Run directory. Default: runs/TASK/NAME.", show_default=False)] = None,
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="TASK, TASK/NAME (see `nlpkit recipe list`), or a recipe file.")
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="KEY=VALUE", help="Change the recipe; data.train=FILE uses own files.", show_default=False
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run directory. Default: runs/TASK/NAME.", show_default=False)
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew where a run already stands.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Load, encode, train one batch in memory; write nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Load, encode, train one batch in memory; write nothing.")
+    ] = False,
     data_dir: options.DataDir = None,
     quiet: options.Quiet = False,
 ) -> None:

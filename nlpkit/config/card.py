@@ -26,7 +26,9 @@ class CardFile(Strict):
     path: str = Field(description="its name in the card's folder")
     sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$", description="of the downloaded bytes")
     bytes: int | None = Field(None, ge=0, description="its size")
-    unpack: Literal["zip", "tar"] | None = Field(None, description="unpacked into the card's folder (tar: also .gz .bz2 .xz)")
+    unpack: Literal["zip", "tar"] | None = Field(
+        None, description="unpacked into the card's folder (tar: also .gz .bz2 .xz)"
+    )
 
     _path = field_validator("path")(_inside)
 
@@ -36,7 +38,9 @@ class CardSplit(Strict):
 
     path: str = Field(description="file in the card's folder; a copy ending in .gz serves too")
     rows: int | None = Field(None, ge=0, description="number of rows")
-    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$", description="of the uncompressed content that figures were measured on")
+    sha256: str | None = Field(
+        None, pattern=r"^[0-9a-f]{64}$", description="of the uncompressed content that figures were measured on"
+    )
     note: str | None = Field(None, description="how it differs from the published split")
 
     _path = field_validator("path")(_inside)
@@ -44,16 +48,20 @@ class CardSplit(Strict):
 
 class CardFormat(Strict):
     name: Literal["conll", "conllu", "jsonl", "tsv", "text"]
-    columns: dict[str, int | str] = {}
+    columns: dict[str, int | str] = Field({}, description="where the format finds what")
 
 
 class CardLabels(Strict):
-    scheme: Literal["auto", "iob1", "iob2", "iobes", "bilou"] | None = Field(None, description="tag scheme in the files")
-    types: list[str] = Field([], description="the labels or entity types")
+    scheme: Literal["auto", "iob1", "iob2", "iobes", "bilou"] | None = Field(
+        None, description="tag scheme in the files"
+    )
+    types: list[str] = Field(default=[], description="the labels or entity types")
 
 
 class CardText(Strict):
-    lang: str | None = Field(None, pattern=r"^[a-z]{3}_[A-Z][a-z]{3}$", description="ISO 639-3 and ISO 15924; none when rows name theirs")
+    lang: str | None = Field(
+        None, pattern=r"^[a-z]{3}_[A-Z][a-z]{3}$", description="ISO 639-3 and ISO 15924; none when rows name theirs"
+    )
     form: Literal["NFC", "NFD", "mixed"] = Field("NFC", description="Unicode normal form of the files")
 
 
@@ -66,7 +74,7 @@ class CardBlock(Strict):
     redistribute: bool = Field(description="whether rows may be copied into a bundle, a fixture or a log")
     shipped: bool = Field(False, description="the files come with nlpkit")
     manual: str | None = Field(None, description="how to get it, when it may not be downloaded")
-    files: list[CardFile] = []
+    files: list[CardFile] = Field([], description="what `nlpkit data fetch` downloads")
     splits: dict[str, CardSplit] = Field(min_length=1)
     format: CardFormat
     labels: CardLabels = CardLabels(scheme=None, types=[])

@@ -24,10 +24,14 @@ class Source(Strict):
     card: str | None = Field(None, description="name of a data card")
     split: str = Field("train", description="split of the card")
     files: list[str] | None = Field(None, description="own files, instead of a card; `.gz` is read too")
-    format: str | None = Field(None, description="conll, conllu, jsonl, tsv or text; default: the card's, or by the file's name")
+    format: str | None = Field(
+        None, description="conll, conllu, jsonl, tsv or text; default: the card's, or by the file's name"
+    )
     columns: dict[str, int | str] = Field({}, description="where the format finds what, e.g. {token: 0, tag: 3}")
     lang: str | None = Field(None, description="language of the rows, e.g. swh_Latn")
-    scheme: Literal["auto", "iob1", "iob2", "iobes", "bilou"] | None = Field(None, description="tag scheme in the files")
+    scheme: Literal["auto", "iob1", "iob2", "iobes", "bilou"] | None = Field(
+        None, description="tag scheme in the files"
+    )
     mend: bool = Field(False, description="turn an I- tag that opens an entity into B-")
     limit: int | None = Field(None, gt=0, description="read at most this many rows")
 
@@ -87,7 +91,9 @@ class Stage(Strict):
     schedule: Literal["linear", "cosine", "constant"] | None = Field(None, description="decay after the warm-up")
     warmup: float | None = Field(None, ge=0, lt=1, description="share of the steps in which lr rises from 0")
     weight_decay: float | None = Field(None, ge=0, description="of matrices; biases and norms have none")
-    layer_decay: float | None = Field(None, gt=0, le=1, description="lr factor from each layer to the one below; 1 is off")
+    layer_decay: float | None = Field(
+        None, gt=0, le=1, description="lr factor from each layer to the one below; 1 is off"
+    )
     batch_tokens: int | None = Field(None, ge=1, description="padded sub-words a batch")
     accumulate: int | None = Field(None, ge=1, description="batches an optimizer step, on each device")
     clip: float | None = Field(None, gt=0, description="largest norm of the gradient")
@@ -185,7 +191,7 @@ def _use_own_files(data: dict[str, Any], own: dict[str, Any], lines: Lines) -> N
             lines["stages", number, "data"] = 0
     evaluate = data.setdefault("evaluate", {})
     evaluate["dev"], evaluate["test"] = sources("dev"), sources("test")
-    lines["evaluate"] = lines["evaluate", "dev"] = lines["evaluate", "test"] = 0
+    lines[("evaluate",)] = lines["evaluate", "dev"] = lines["evaluate", "test"] = 0
 
 
 def override(data: Any, lines: Lines, overrides: list[str]) -> None:

@@ -67,7 +67,7 @@ def loads(text: str, where: str = "<text>") -> tuple[Any, Lines]:
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             if isinstance(event, yaml.AliasEvent):
-                line = event.start_mark.line + 1
+                line = event.start_mark.line + 1 if event.start_mark else 1
                 raise InputError(f"{where}:{line}: aliases (`*name`) are not read", "write the value out")
         node = yaml.compose(text, Loader=_LOADER)
     except yaml.YAMLError as error:

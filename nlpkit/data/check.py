@@ -95,12 +95,25 @@ def _characters(where: str, rows: list[TokenRow], form: str) -> list[Problem]:
                 counts[code] += 1
                 first.setdefault(code, (row.line, token))
     texts = {
-        "form": ("{n} tokens are not in {form}, first `{token}`", "nlpkit reads them as NFC; offsets stay those of the file"),
+        "form": (
+            "{n} tokens are not in {form}, first `{token}`",
+            "nlpkit reads them as NFC; offsets stay those of the file",
+        ),
         "invisible": ("{n} tokens show nothing, first {token!a}", "remove them, or keep them: they keep their label"),
-        "line-break": ("{n} tokens hold a line break other than LF, first {token!a}", "other tools may cut the line there"),
+        "line-break": (
+            "{n} tokens hold a line break other than LF, first {token!a}",
+            "other tools may cut the line there",
+        ),
     }
     return [
-        Problem(where, line, code, texts[code][0].format(n=counts[code], form=form, token=token), texts[code][1], warning=True)
+        Problem(
+            where,
+            line,
+            code,
+            texts[code][0].format(n=counts[code], form=form, token=token),
+            texts[code][1],
+            warning=True,
+        )
         for code, (line, token) in first.items()
     ]
 

@@ -98,7 +98,9 @@ def _download(file: CardFile, part: Path, say: Say, tries: int = 3) -> None:
                 return
             say(f"`{file.url}` stopped at {size} of {file.bytes} bytes (try {attempt} of {tries})")
         except httpx.HTTPStatusError as error:
-            raise RunError(f"`{file.url}` answers {error.response.status_code}", "does the card name the right address?") from None
+            raise RunError(
+                f"`{file.url}` answers {error.response.status_code}", "does the card name the right address?"
+            ) from None
         except (httpx.HTTPError, OSError) as error:
             say(f"`{file.url}`: {error or type(error).__name__} (try {attempt} of {tries})")
         except RunError:
@@ -141,7 +143,9 @@ def _unpack(archive: Path, kind: str, folder: Path) -> None:
 
 def _bound(count: int, size: int) -> None:
     if count > MAX_MEMBERS or size > MAX_UNPACKED:
-        raise RunError(f"the archive holds more than {MAX_MEMBERS} files or {MAX_UNPACKED >> 30} GiB", "do not trust it")
+        raise RunError(
+            f"the archive holds more than {MAX_MEMBERS} files or {MAX_UNPACKED >> 30} GiB", "do not trust it"
+        )
 
 
 def _unpack_zip(archive: Path, scratch: Path) -> None:

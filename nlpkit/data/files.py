@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO
 
 from nlpkit.errors import InputError, RunError
 from nlpkit.text.normalize import REPLACEMENT
@@ -55,29 +55,29 @@ class Strictly:
 
     def summary(self) -> list[str]:
         """One text a kind of warning."""
-        return [f"{first}" + (f" (and {count - 1} more)" if count > 1 else "") for count, first in self.warnings.values()]
+        return [
+            f"{first}" + (f" (and {count - 1} more)" if count > 1 else "") for count, first in self.warnings.values()
+        ]
 
 
-def open_bytes(path: str) -> BinaryIO:
+def open_bytes(path: str) -> IO[bytes]:
     """Open a file or ``-`` (stdin), through gzip where it is gzip. A missing file raises InputError."""
     if path == "-":
-        return _plain(sys.stdin.buffer)
+        return _unpacked(sys.stdin.buffer)  # type: ignore[arg-type]
     try:
-        raw = Path(path).open("rb")
+        return _unpacked(Path(path).open("rb"))
     except IsADirectoryError:
         raise InputError(f"`{path}` is a folder, a file is wanted") from None
     except FileNotFoundError:
         raise InputError(f"no file `{path}`") from None
     except OSError as error:
         raise InputError(f"cannot open `{path}`: {error.strerror or error}") from None
-    return _plain(raw)
 
 
-def _plain(raw: BinaryIO | io.BufferedReader) -> BinaryIO:
-    buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(raw)  # type: ignore[type-var]
-    if buffered.peek(2)[:2] == b"\x1f\x8b":
-        return gzip.GzipFile(fileobj=buffered)  # type: ignore[return-value]
-    return buffered  # type: ignore[return-value]
+def _unpacked(raw: io.BufferedReader) -> IO[bytes]:
+    if raw.peek(2)[:2] == b"\x1f\x8b":
+        return io.BufferedReader(gzip.GzipFile(fileobj=raw))
+    return raw
 
 
 def read_lines(path: str, report: Report, *, name: str = "") -> Lines:
@@ -93,7 +93,15 @@ def read_lines(path: str, report: Report, *, name: str = "") -> Lines:
             try:
                 raw = file.readline(MAX_LINE + 1)
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                report(Problem(where, number + 1, "gzip", f"the gz file is broken or cut off here: {error}", "fetch or pack it again"))
+                report(
+                    Problem(
+                        where,
+                        number + 1,
+                        "gzip",
+                        f"the gz file is broken or cut off here: {error}",
+                        "fetch or pack it again",
+                    )
+                )
                 return
             except OSError as error:
                 raise RunError(f"reading `{where}` failed: {error}") from error
@@ -127,7 +135,9 @@ def _decode(raw: bytes, where: str, number: int, report: Report) -> str:
         text = raw.decode("utf-8", "replace")
     if "\0" in text:
         column = text.index("\0") + 1
-        report(Problem(where, number, "nul", f"NUL character at column {column}", f"tr -d '\\000' < {where} > clean.txt"))
+        report(
+            Problem(where, number, "nul", f"NUL character at column {column}", f"tr -d '\\000' < {where} > clean.txt")
+        )
         text = text.replace("\0", "")
     if REPLACEMENT in text:
         column = text.index(REPLACEMENT) + 1
@@ -148,6 +158,8 @@ def write_whole(path: Path) -> Iterator[IO[str]]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise RunError(f"cannot write `{path}`: {error.strerror or error}", "free some space, or name another place") from error
+        raise RunError(
+            f"cannot write `{path}`: {error.strerror or error}", "free some space, or name another place"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)

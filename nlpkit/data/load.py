@@ -55,7 +55,9 @@ def find(card: cards.Card, split: str, data_dir: Path | None = None) -> Path:
     """The file of a card's split on this machine. Raises InputError that says how to get it."""
     block = card.nlpkit
     if split not in block.splits:
-        raise InputError(f"card `{card.name}` has no split `{split}`", "it has " + ", ".join(f"`{s}`" for s in block.splits))
+        raise InputError(
+            f"card `{card.name}` has no split `{split}`", "it has " + ", ".join(f"`{s}`" for s in block.splits)
+        )
     wanted = block.splits[split].path
     folders = [places.samples()] if block.shipped else []
     for root in places.data_dirs(data_dir):
@@ -84,7 +86,8 @@ def rows(source: Source, data_dir: Path | None = None, report: Report | None = N
         card = cards.load(source.card)
         block = card.nlpkit
         path = find(card, source.split, data_dir)
-        fmt, columns = block.format.name, {**block.format.columns, **source.columns}
+        fmt: str = block.format.name
+        columns = {**block.format.columns, **source.columns}
         scheme = source.scheme or block.labels.scheme or "auto"
         paths, lang = [str(path)], lang or block.text.lang or ""
         if card.noncommercial:
@@ -93,7 +96,9 @@ def rows(source: Source, data_dir: Path | None = None, report: Report | None = N
         paths = list(source.files or [])
         fmt = source.format or formats.guess(paths[0], "conll")
         if fmt == "text":
-            raise InputError(f"`{paths[0]}` looks like raw text, which has no tags", "if it has columns: data.format=conll")
+            raise InputError(
+                f"`{paths[0]}` looks like raw text, which has no tags", "if it has columns: data.format=conll"
+            )
         columns, scheme = dict(source.columns), source.scheme or "auto"
     found = list(
         itertools.islice(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
-from nlpkit.tasks.base import IGNORE, Feature
+from nlpkit.data.features import IGNORE, Feature
 
 Batch = list[int]
 Step = list[Batch]
@@ -77,14 +77,18 @@ def plan(
     return result[:wanted], per_epoch or len(result) // max(1, number)
 
 
-def collate(features: Sequence[Feature], pad: int, device: torch.device | str, *, learn: bool) -> dict[str, torch.Tensor]:
+def collate(
+    features: Sequence[Feature], pad: int, device: torch.device | str, *, learn: bool
+) -> dict[str, torch.Tensor]:
     """Padded tensors, all (rows, longest): input_ids, attention_mask and, with ``learn``, labels."""
     longest = max(len(feature.ids) for feature in features)
     ids = torch.tensor([feature.ids + [pad] * (longest - len(feature.ids)) for feature in features])
     mask = torch.tensor([[1] * len(feature.ids) + [0] * (longest - len(feature.ids)) for feature in features])
     batch = {"input_ids": ids, "attention_mask": mask}
     if learn:
-        batch["labels"] = torch.tensor([(f.labels or []) + [IGNORE] * (longest - len(f.labels or [])) for f in features])
+        batch["labels"] = torch.tensor(
+            [(f.labels or []) + [IGNORE] * (longest - len(f.labels or [])) for f in features]
+        )
     return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
 
 

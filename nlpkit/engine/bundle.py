@@ -29,7 +29,9 @@ class Tokenizer:
 
     def __init__(self, hf: Any) -> None:
         if not getattr(hf, "is_fast", False):
-            raise InputError(f"`{type(hf).__name__}` has no fast tokenizer (tokenizer.json)", "convert it with transformers first")
+            raise InputError(
+                f"`{type(hf).__name__}` has no fast tokenizer (tokenizer.json)", "convert it with transformers first"
+            )
         self.hf = hf
         self._backend = hf.backend_tokenizer
         self._backend.no_truncation()
@@ -42,7 +44,7 @@ class Tokenizer:
         self._unknown = hf.unk_token_id if hf.unk_token_id is not None else self.pad
 
     def pieces(self, rows: Sequence[Sequence[str]]) -> list[list[list[int]]]:
-        """Sub-word ids of every word. A word that leaves none (a lone ZWSP) gets the unknown piece: it keeps its place."""
+        """Sub-word ids of every word. A word that leaves none (a lone ZWSP) gets the unknown piece."""
         result = []
         for row, encoded in zip(
             rows, self._backend.encode_batch(list(rows), is_pretokenized=True, add_special_tokens=False), strict=True
@@ -79,7 +81,9 @@ def _checked_folder(name: str) -> Path | None:
         return None
     if not (path / "config.json").is_file():
         have = ", ".join(sorted(child.name for child in path.iterdir())[:8]) or "nothing"
-        raise InputError(f"`{name}` is no model: it has no config.json (it holds {have})", "the model of a run lies in RUN/model")
+        raise InputError(
+            f"`{name}` is no model: it has no config.json (it holds {have})", "the model of a run lies in RUN/model"
+        )
     if not (path / "model.safetensors").is_file() and not (path / "model.safetensors.index.json").is_file():
         pickles = sorted(child.name for child in path.iterdir() if child.suffix in (".bin", ".pt", ".pth", ".pkl"))
         if pickles:
@@ -115,13 +119,22 @@ def load_tokenizer(name: str, revision: str | None = None) -> Tokenizer:
 def load_base(name: str, labels: Sequence[str], revision: str | None = None) -> tuple[Any, Tokenizer, int]:
     """A pretrained encoder with a new head for ``labels``: (model, tokenizer, longest window)."""
     more = {"revision": revision} if revision else {}
-    config = _from_pretrained(
-        AutoConfig, name, num_labels=len(labels), id2label=dict(enumerate(labels)), label2id={label: i for i, label in enumerate(labels)}, **more
-    )  # fmt: skip
+    names = {
+        "num_labels": len(labels),
+        "id2label": dict(enumerate(labels)),
+        "label2id": {label: number for number, label in enumerate(labels)},
+    }
+    config = _from_pretrained(AutoConfig, name, **names, **more)
     tokenizer = load_tokenizer(name, revision)
-    # a checkpoint may be bf16; training needs fp32 weights
-    model = _from_pretrained(AutoModelForTokenClassification, name, config=config, dtype=torch.float32, use_safetensors=True,
-                             ignore_mismatched_sizes=True, **more)  # fmt: skip
+    model = _from_pretrained(
+        AutoModelForTokenClassification,
+        name,
+        config=config,
+        dtype=torch.float32,  # a checkpoint may be bf16; training needs fp32 weights
+        use_safetensors=True,
+        ignore_mismatched_sizes=True,
+        **more,
+    )
     return model, tokenizer, longest_window(config, tokenizer)
 
 
@@ -145,12 +158,22 @@ def load(name: str, device: str | None = None) -> Bundle:
     if info_path is not None and info_path.is_file():
         info = read_info(info_path)
         if info["labels"] != labels:
-            raise InputError(f"`{info_path}` and config.json disagree about the labels", "the folder was changed; copy it again")
+            raise InputError(
+                f"`{info_path}` and config.json disagree about the labels", "the folder was changed; copy it again"
+            )
     else:
         spans = any(label.startswith(("B-", "I-")) for label in labels)
         if not spans:
-            raise InputError(f"`{name}` has the labels {', '.join(labels[:6])}: no B- or I- among them, so no entity tagger")
-        info = {"bundle": FORMAT, "task": "ner", "options": {}, "labels": labels, "max_length": longest_window(model.config, tokenizer)}
+            raise InputError(
+                f"`{name}` has the labels {', '.join(labels[:6])}: no B- or I- among them, so no entity tagger"
+            )
+        info = {
+            "bundle": FORMAT,
+            "task": "ner",
+            "options": {},
+            "labels": labels,
+            "max_length": longest_window(model.config, tokenizer),
+        }
     model.eval()
     model.to(device or pick_device())
     return Bundle(folder or Path(name), model, tokenizer, info)
@@ -192,4 +215,7 @@ def save(path: Path, model: Any, tokenizer: Tokenizer, info: dict[str, Any], car
         temporary.rename(path)
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise RunError(f"cannot write the model to `{path}`: {error.strerror or error}", "free some space, then run the same command again") from error
+        raise RunError(
+            f"cannot write the model to `{path}`: {error.strerror or error}",
+            "free some space, then run the same command again",
+        ) from error

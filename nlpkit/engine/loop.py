@@ -20,9 +20,9 @@ from accelerate import Accelerator
 from torch import nn
 
 from nlpkit.config.recipe import Stage
+from nlpkit.data.features import IGNORE, Feature
 from nlpkit.engine.batches import Step, collate, out_of_memory
 from nlpkit.errors import RunError
-from nlpkit.tasks.base import IGNORE, Feature
 
 _LAYER = re.compile(r"\.(?:layers?|h|block)\.(\d+)\.")
 
@@ -87,7 +87,11 @@ def loss_of(model: nn.Module, batch: dict[str, torch.Tensor], label_smoothing: f
     labels = batch.pop("labels")
     logits = model(**batch).logits
     return nn.functional.cross_entropy(
-        logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORE, reduction="sum", label_smoothing=label_smoothing
+        logits.float().flatten(0, 1),
+        labels.flatten(),
+        ignore_index=IGNORE,
+        reduction="sum",
+        label_smoothing=label_smoothing,
     )
 
 
@@ -128,14 +132,27 @@ def fit(
             group["lr"] = group["peak"] * factor
         while True:
             try:
-                summed = _one_step(accelerator, model, features, _halved(batches, halvings), total, (seed, number, rank), pad, stage, loss)
+                summed = _one_step(
+                    accelerator,
+                    model,
+                    features,
+                    _halved(batches, halvings),
+                    total,
+                    (seed, number, rank),
+                    pad,
+                    stage,
+                    loss,
+                )
                 break
             except (torch.OutOfMemoryError, RuntimeError) as error:
                 if not out_of_memory(error):
                     raise
                 rows = max(len(batch) for batch in _halved(batches, halvings))
                 if world > 1 or rows == 1:
-                    raise RunError(f"out of memory with {rows} rows a batch", f"smaller: stages.0.batch_tokens={(stage.batch_tokens or 2) // 2}") from None
+                    raise RunError(
+                        f"out of memory with {rows} rows a batch",
+                        f"smaller: stages.0.batch_tokens={(stage.batch_tokens or 2) // 2}",
+                    ) from None
                 halvings += 1
                 say(f"out of memory at step {number + 1}: batches are halved and the step is done again")
             optimizer.zero_grad(set_to_none=True)

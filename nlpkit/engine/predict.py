@@ -9,11 +9,9 @@ from typing import Any
 
 import torch
 
-from nlpkit.data.rows import TokenRow
+from nlpkit.data.features import Feature, Output
 from nlpkit.engine.batches import batches, collate, out_of_memory
-from nlpkit.engine.bundle import Tokenizer
 from nlpkit.errors import InputError, RunError
-from nlpkit.tasks.base import Feature, Output, Task
 
 
 def scores(
@@ -44,7 +42,9 @@ def scores(
                 if not out_of_memory(error):
                     raise
                 if len(batch) == 1:
-                    raise RunError("out of memory with one row a batch", "a shorter model.max_length, or another device") from None
+                    raise RunError(
+                        "out of memory with one row a batch", "a shorter model.max_length, or another device"
+                    ) from None
                 waiting += [batch[len(batch) // 2 :], batch[: len(batch) // 2]]
                 gc.collect()
     return [output for output in outputs if output is not None]
@@ -59,25 +59,6 @@ def _forward(model: Any, features: Sequence[Feature], pad: int) -> Iterator[Outp
     for number, feature in enumerate(features):
         row, row_scores = all_labels[number], all_chances[number]
         yield Output([row[place] for place in feature.places], [row_scores[place] for place in feature.places])
-
-
-def tag(
-    model: Any,
-    task: Task,
-    rows: Sequence[TokenRow],
-    tokenizer: Tokenizer,
-    max_length: int,
-    *,
-    batch_tokens: int = 1024,
-    poll: Callable[[], None] = lambda: None,
-) -> list[TokenRow]:
-    """Rows with their tags and scores filled in; every row and every word, in order."""
-    features = task.encode(rows, tokenizer, max_length, learn=False)
-    outputs = scores(model, features, tokenizer.pad, batch_tokens, poll)
-    by_row: dict[int, list[Any]] = {}
-    for feature, output in zip(features, outputs, strict=True):
-        by_row.setdefault(feature.row, []).append((feature, output))
-    return [task.decode(row, by_row.get(number, [])) for number, row in enumerate(rows)]
 
 
 def lower_precision(model: Any, precision: str) -> Any:

@@ -13,11 +13,10 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast_object_list
 
 from nlpkit.config.recipe import Recipe, Stage
-from nlpkit.data.rows import TokenRow
+from nlpkit.data.features import Feature, Output
 from nlpkit.engine import batches, bundle, checkpoints, encoders, loop
-from nlpkit.engine.predict import tag
+from nlpkit.engine.predict import scores
 from nlpkit.errors import InputError
-from nlpkit.tasks.base import Feature, Task
 
 Say = Callable[[str], None]
 
@@ -81,7 +80,8 @@ class Session:
         if spec.base is not None:
             encoders.reset_head(self.model, self.recipe.seed)
         learning = loop.freeze(self.model, spec.freeze)
-        say(f"model: {self.weights():,} weights, {learning:,} of them learn; device {self.device}, precision {self.accelerator.mixed_precision.replace('no', 'fp32')}")
+        precision = self.accelerator.mixed_precision.replace("no", "fp32")
+        say(f"model: {self.weights():,} weights, {learning:,} learn; device {self.device}, precision {precision}")
         self.model.to(self.accelerator.device)
         self._wrapped: Any = None
         self._optimizer: Any = None
@@ -115,12 +115,23 @@ class Session:
     def fit(
         self, features: Sequence[Feature], steps: Sequence[batches.Step], start: int, stage: Stage, seed: int, say: Say
     ) -> Iterator[loop.StepInfo]:
-        return loop.fit(self.accelerator, self._wrapped, self._optimizer, features, steps, start, stage, seed, self.tokenizer.pad, say)
+        return loop.fit(
+            self.accelerator,
+            self._wrapped,
+            self._optimizer,
+            features,
+            steps,
+            start,
+            stage,
+            seed,
+            self.tokenizer.pad,
+            say,
+        )
 
-    def tag(self, task: Task, rows: Sequence[TokenRow], poll: Callable[[], None]) -> list[TokenRow]:
-        """Predict rows with the current weights (each process does all of it: the answer is then the same)."""
+    def scores(self, features: Sequence[Feature], poll: Callable[[], None]) -> list[Output]:
+        """Outputs of the current weights (each process does all of it: the answer is then the same)."""
         with self.accelerator.autocast():
-            return tag(self.model, task, rows, self.tokenizer, self.max_length, poll=poll)
+            return scores(self.model, features, self.tokenizer.pad, poll=poll)
 
     # -- checkpoints
 

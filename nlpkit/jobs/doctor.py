@@ -13,7 +13,18 @@ from typing import Any
 import nlpkit
 from nlpkit.config import places
 
-_PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "accelerate", "safetensors", "spacy", "sacrebleu", "typer", "numpy")
+_PACKAGES = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "datasets",
+    "accelerate",
+    "safetensors",
+    "spacy",
+    "sacrebleu",
+    "typer",
+    "numpy",
+)
 
 
 def _versions() -> dict[str, str]:
@@ -28,7 +39,9 @@ def _versions() -> dict[str, str]:
 
 def _clashes(versions: dict[str, str]) -> list[str]:
     """Pairs that users met and that fail on import or on the first call."""
-    wrong = [f"{name} is not installed; pip install {name}" for name, found in versions.items() if found == "not installed"]
+    wrong = [
+        f"{name} is not installed; pip install {name}" for name, found in versions.items() if found == "not installed"
+    ]
     try:
         if version("fasttext-wheel") == "0.9.2" and versions["numpy"].split(".")[0] >= "2":
             wrong.append("fasttext-wheel 0.9.2 fails with numpy 2; pip install fasttext-numpy2-wheel")

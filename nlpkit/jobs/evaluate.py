@@ -39,20 +39,33 @@ def load_gold(source: Source, data_dir: Path | None, say: Say) -> Gold:
     return Gold(loaded.rows, scheme, loaded.mend)
 
 
-def compare(gold: Gold, guess: Source, task: str, data_dir: Path | None, say: Say) -> tuple[list[TokenRow], list[TokenRow]]:
+def compare(
+    gold: Gold, guess: Source, task: str, data_dir: Path | None, say: Say
+) -> tuple[list[TokenRow], list[TokenRow]]:
     """(gold, guess) rows ready to score. Raises InputError at the first row whose words differ."""
     other = load_gold(guess, data_dir, say)
     if other.scheme != gold.scheme:
-        say(f"note: the gold looks like {gold.scheme.upper()} and the guess like {other.scheme.upper()}; both are read as {gold.scheme.upper()}")
+        ours, theirs = gold.scheme.upper(), other.scheme.upper()
+        say(f"note: the gold looks like {ours} and the guess like {theirs}; both are read as {ours}")
     if len(other.rows) != len(gold.rows):
-        raise InputError(f"{len(gold.rows)} gold rows and {len(other.rows)} guessed rows", "score files with the same sentences")
+        raise InputError(
+            f"{len(gold.rows)} gold rows and {len(other.rows)} guessed rows", "score files with the same sentences"
+        )
     for number, (a, b) in enumerate(zip(gold.rows, other.rows, strict=True), 1):
         if list(a.tokens) != list(b.tokens):
-            at = next((i for i, (x, y) in enumerate(zip(a.tokens, b.tokens, strict=False)) if x != y), min(len(a.tokens), len(b.tokens)))
-            raise InputError(f"row {number} (gold line {a.line}, guess line {b.line}) differs at word {at + 1}", "score files with the same words")
+            at = next(
+                (i for i, (x, y) in enumerate(zip(a.tokens, b.tokens, strict=False)) if x != y),
+                min(len(a.tokens), len(b.tokens)),
+            )
+            raise InputError(
+                f"row {number} (gold line {a.line}, guess line {b.line}) differs at word {at + 1}",
+                "score files with the same words",
+            )
     task_class = named(task)
     options = task_class.Options()
-    prepare = [[task_class.prepare(row, options, gold.scheme, side.mend) for row in side.rows] for side in (gold, other)]
+    prepare = [
+        [task_class.prepare(row, options, gold.scheme, side.mend) for row in side.rows] for side in (gold, other)
+    ]
     return prepare[0], prepare[1]
 
 
@@ -72,7 +85,8 @@ def score(gold: Sequence[TokenRow], guess: Sequence[TokenRow], task: str, by: st
         for number, row in enumerate(gold):
             groups[row.lang or "und"].append(number)
         parts = {
-            lang: scorer.score([gold[i] for i in numbers], [guess[i] for i in numbers]) for lang, numbers in sorted(groups.items())
+            lang: scorer.score([gold[i] for i in numbers], [guess[i] for i in numbers])
+            for lang, numbers in sorted(groups.items())
         }
         result["by_lang"] = parts
         result["macro_lang_f1"] = sum(part["f1"] for part in parts.values()) / len(parts)

@@ -19,7 +19,9 @@ def read(path: Path) -> dict[str, Any]:
     """The content of bundle.json."""
     file = path / "bundle.json"
     if not file.is_file():
-        raise InputError(f"`{path}` holds no bundle.json, so it is no model of nlpkit", "the model of a run lies in RUN/model")
+        raise InputError(
+            f"`{path}` holds no bundle.json, so it is no model of nlpkit", "the model of a run lies in RUN/model"
+        )
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except ValueError:

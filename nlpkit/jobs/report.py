@@ -26,7 +26,9 @@ def _data_line(entry: dict[str, Any]) -> str:
     )
 
 
-def model_card(recipe: Recipe, info: dict[str, Any], data: list[dict[str, Any]], scores: dict[str, Any], command: str) -> str:
+def model_card(
+    recipe: Recipe, info: dict[str, Any], data: list[dict[str, Any]], scores: dict[str, Any], command: str
+) -> str:
     """The text of README.md in a bundle."""
     licences = sorted({entry["licence"] for entry in data if entry["use"].startswith("train") and "licence" in entry})
     results = [
@@ -50,7 +52,11 @@ def model_card(recipe: Recipe, info: dict[str, Any], data: list[dict[str, Any]],
         front["base_model"] = recipe.model.base
     if results:
         front["model-index"] = [{"name": f"nlpkit-{recipe.task}", "results": results}]
-    origin = f"fine-tuned from `{recipe.model.base}`" if recipe.model.base else f"trained from scratch ({recipe.model.family})"
+    origin = (
+        f"fine-tuned from `{recipe.model.base}`"
+        if recipe.model.base
+        else f"trained from scratch ({recipe.model.family})"
+    )
     parts = [
         "---", strict_yaml.dumps(front).strip(), "---", "",
         f"# {recipe.about}", "",
@@ -78,7 +84,8 @@ def model_card(recipe: Recipe, info: dict[str, Any], data: list[dict[str, Any]],
         parts += ["Not scored: the run had no dev or test rows.", ""]
     parts += [
         "## Use", "", "```", "echo 'TEXT' | nlpkit ner --model FOLDER",
-        "python -c \"from transformers import pipeline; print(pipeline('token-classification', 'FOLDER')('TEXT'))\"", "```", "",
+        "```", "", "or, in Python,", "", "```python",
+        "from transformers import pipeline", "", "print(pipeline('token-classification', 'FOLDER')('TEXT'))", "```", "",
         "## Limits", "",
         "Scores hold for text like the data above. Other domains, spellings and languages will be worse; "
         "names that a community writes in several ways may be found in one of them only.", "",

@@ -32,13 +32,19 @@ def _flat(data: Any, prefix: str = "") -> dict[str, Any]:
         items = {str(number): item for number, item in enumerate(data)}.items()
     else:
         return {prefix: data}
-    return {key: value for name, item in items for key, value in _flat(item, f"{prefix}.{name}" if prefix else name).items()}
+    return {
+        key: value for name, item in items for key, value in _flat(item, f"{prefix}.{name}" if prefix else name).items()
+    }
 
 
 def differing(old: Any, new: Any) -> list[str]:
     """``key: old -> new`` for every value in which two recipes differ."""
     a, b = _flat(old), _flat(new)
-    return [f"{key}: {a.get(key, 'not set')} -> {b.get(key, 'not set')}" for key in sorted({*a, *b}) if a.get(key) != b.get(key)]
+    return [
+        f"{key}: {a.get(key, 'not set')} -> {b.get(key, 'not set')}"
+        for key in sorted({*a, *b})
+        if a.get(key) != b.get(key)
+    ]
 
 
 class RunDir:
@@ -75,7 +81,9 @@ def open_run(path: Path, recipe: Recipe, say: Say, *, overwrite: bool) -> tuple[
     """
     if path.exists() and overwrite:
         if any(path.iterdir()) and not (path / "recipe.yaml").is_file():
-            raise InputError(f"`{path}` is no run directory, so it is not overwritten", "name another folder: --out DIR")
+            raise InputError(
+                f"`{path}` is no run directory, so it is not overwritten", "name another folder: --out DIR"
+            )
         shutil.rmtree(path)
     text = to_yaml(recipe)
     old = path / "recipe.yaml"
@@ -90,7 +98,9 @@ def open_run(path: Path, recipe: Recipe, say: Say, *, overwrite: bool) -> tuple[
                 "name another folder (--out DIR), or begin anew (--overwrite)",
             )
         if (path / DONE).is_file():
-            raise InputError(f"the run in `{path}` is finished; its model is `{path / 'model'}`", "to train again: --overwrite")
+            raise InputError(
+                f"the run in `{path}` is finished; its model is `{path / 'model'}`", "to train again: --overwrite"
+            )
         return RunDir(path, say), True
     path.mkdir(parents=True, exist_ok=True)
     with write_whole(old) as file:

@@ -24,7 +24,9 @@ class Signals:
             self._before = {number: signal.signal(number, self._handle) for number in _WATCHED}
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._restore()
 
     def _restore(self) -> None:

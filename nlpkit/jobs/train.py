@@ -5,23 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 import nlpkit
-from nlpkit.config import explain, recipe as recipes
+from nlpkit.config import explain
+from nlpkit.config import recipe as recipes
 from nlpkit.config.recipe import Recipe, Source
 from nlpkit.data import formats, load, overlap
 from nlpkit.data.files import write_whole
 from nlpkit.data.rows import TokenRow
 from nlpkit.errors import InputError, Preempted
 from nlpkit.jobs import report
+from nlpkit.jobs.predict import fill
 from nlpkit.jobs.rundir import RunDir, Say, environment, open_run
 from nlpkit.jobs.signals import Signals
 from nlpkit.tasks import named
 from nlpkit.tasks.base import Task
+from nlpkit.text.spans import detect
 
 Tick = Callable[[int, int, str], None]
 
@@ -43,7 +47,10 @@ def load_recipe(name: str, overrides: list[str] | None = None) -> Recipe:
                 recipe = recipe.model_copy(update={"options": checked.model_dump(mode="json", exclude_none=True)})
         except ValidationError as error:
             inner = {path[1:]: line for path, line in lines.items() if path[:1] == ("options",)}
-            found += [text.replace(": ", ": options.", 1) for text in explain.problems(error, named(task).Options, options, inner)]
+            found += [
+                text.replace(": ", ": options.", 1)
+                for text in explain.problems(error, named(task).Options, options, inner)
+            ]
         except InputError as error:
             found.append(f"line {lines.get(('task',), 1)}: task: {error.message}")
     if found or recipe is None:
@@ -70,8 +77,6 @@ def load_data(recipe: Recipe, data_dir: Path | None, say: Say) -> Data:
     """Read every source of the recipe; notes (licences, odd lines, overlaps) go to ``say``."""
     task = named(recipe.task)
     options = task.Options.model_validate(recipe.options)
-    from nlpkit.text.spans import detect
-
     data = Data()
     said: set[str] = set()
 
@@ -100,7 +105,10 @@ def load_data(recipe: Recipe, data_dir: Path | None, say: Say) -> Data:
                 entry["rows_in_train"] = len(twice)
         if twice:
             first = twice[0]
-            say(f"note: {len(twice)} of {len(other)} {name} rows are in the training rows too, first row {first.id} (line {first.line})")
+            say(
+                f"note: {len(twice)} of {len(other)} {name} rows are in the training rows too, "
+                f"first row {first.id} (line {first.line})"
+            )
     return data
 
 
@@ -171,7 +179,9 @@ def _warn_unknown_labels(task: Task, data: Data, say: Say) -> None:
 class _Training:
     """The moving parts of one run."""
 
-    def __init__(self, recipe: Recipe, run: RunDir, session: Any, task: Task, data: Data, signals: Signals, say: Say, tick: Tick) -> None:
+    def __init__(
+        self, recipe: Recipe, run: RunDir, session: Any, task: Task, data: Data, signals: Signals, say: Say, tick: Tick
+    ) -> None:
         self.recipe, self.run, self.session, self.task, self.data = recipe, run, session, task, data
         self.signals, self.say, self.tick = signals, say, tick
         self.state = State(world=session.world)
@@ -192,7 +202,8 @@ class _Training:
         state = State(**self.session.restore(found))
         if state.world != self.session.world:
             raise InputError(
-                f"the run was begun with {state.world} processes, this is {self.session.world}", "use the same number, or --overwrite"
+                f"the run was begun with {state.world} processes, this is {self.session.world}",
+                "use the same number, or --overwrite",
             )
         self.state = state
         self.say(f"continuing from `{found}`")
@@ -223,16 +234,17 @@ class _Training:
     def _stage(self) -> None:
         state, recipe = self.state, self.recipe
         stage = recipe.stages[state.stage]
-        features = self.task.encode(self.data.train[state.stage], self.session.tokenizer, self.session.max_length, learn=True)
+        features = self.task.encode(
+            self.data.train[state.stage], self.session.tokenizer, self.session.max_length, learn=True
+        )
         steps, per_epoch = self.session.plan(features, stage, recipe.seed + state.stage)
         every = stage.eval_every or per_epoch
         save_every = stage.save_every or every
         if state.step == 0:
-            cut = len(features) - sum(bool(row.tokens) for row in self.data.train[state.stage])
-            self.say(
-                f"stage {stage.name}: {len(self.data.train[state.stage])} rows, {len(steps)} steps, {per_epoch} an epoch"
-                + (f"; long rows add {cut} windows" if cut else "")
-            )
+            rows = self.data.train[state.stage]
+            more = len(features) - sum(bool(row.tokens) for row in rows)
+            windows = f"; long rows add {more} windows" if more else ""
+            self.say(f"stage {stage.name}: {len(rows)} rows, {len(steps)} steps, {per_epoch} an epoch{windows}")
         self.session.begin(stage, state.stage)
         if state.pending and self._evaluate(stage):
             return
@@ -245,7 +257,15 @@ class _Training:
             due = info.step % every == 0 or last
             state.pending = due and bool(self.data.dev)
             if due and self.session.main:
-                self.run.record({"step": state.done, "stage": stage.name, "loss": loss / max(1, tokens), "lr": info.lr, "grad_norm": info.norm})
+                self.run.record(
+                    {
+                        "step": state.done,
+                        "stage": stage.name,
+                        "loss": loss / max(1, tokens),
+                        "lr": info.lr,
+                        "grad_norm": info.norm,
+                    }
+                )
             if self.session.any(self.signals.caught is not None):
                 raise self.stop()
             if due:
@@ -288,7 +308,8 @@ class _Training:
         return False
 
     def _score(self, rows: list[TokenRow]) -> tuple[list[TokenRow], dict[str, Any]]:
-        guess = self.session.tag(self.task, rows, self.signals.poll)
+        run = partial(self.session.scores, poll=self.signals.poll)
+        guess = fill(self.task, rows, self.session.tokenizer, self.session.max_length, run)
         return guess, self.task.score(rows, guess)
 
     # -- the end
@@ -334,13 +355,18 @@ class _Training:
             "max_length": self.session.max_length,
             "languages": langs,
             "base_model": self.recipe.model.base,
-            "data": [{key: entry[key] for key in ("use", "card", "split", "licence", "rows") if key in entry} for entry in self.data.record],
+            "data": [
+                {key: entry[key] for key in ("use", "card", "split", "licence", "rows") if key in entry}
+                for entry in self.data.record
+            ],
             "metrics": {name: _brief(score) for name, score in scores.items()},
         }
 
 
 def _brief(scores: dict[str, Any]) -> dict[str, Any]:
-    return {key: round(value, 6) for key, value in scores.items() if isinstance(value, float)} | {"signature": scores["signature"]}
+    return {key: round(value, 6) for key, value in scores.items() if isinstance(value, float)} | {
+        "signature": scores["signature"]
+    }
 
 
 def dry_run(recipe: Recipe, *, data_dir: Path | None = None, say: Say = lambda _: None) -> dict[str, Any]:
@@ -360,6 +386,14 @@ def dry_run(recipe: Recipe, *, data_dir: Path | None = None, say: Say = lambda _
         steps, per_epoch = session.plan(features, stage, recipe.seed)
         session.begin(stage, number)
         info = next(iter(session.fit(features, steps[:1], 0, stage, recipe.seed, say)))
-        result["stages"].append({"name": stage.name, "windows": len(features), "steps": len(steps), "steps_per_epoch": per_epoch, "first_loss": round(info.loss, 4)})
+        result["stages"].append(
+            {
+                "name": stage.name,
+                "windows": len(features),
+                "steps": len(steps),
+                "steps_per_epoch": per_epoch,
+                "first_loss": round(info.loss, 4),
+            }
+        )
     result["weights"] = session.weights()
     return result

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray[Any, Any]
+Array = Any  # numpy.ndarray; numpy itself is imported on use only
 
 SEED = 12345
 RESAMPLES = 1000
@@ -40,8 +37,8 @@ def interval(
     if len(counts) == 0:
         return (0.0, 0.0)
     values = statistic(resampled(counts, resamples))
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return (float(low), float(high))
+    ends: list[float] = np.quantile(values, [(1 - level) / 2, (1 + level) / 2]).tolist()
+    return (ends[0], ends[1])
 
 
 def paired_permutation(

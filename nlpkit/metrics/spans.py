@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import nlpkit
 from nlpkit.metrics import significance
+from nlpkit.metrics.significance import Array
 from nlpkit.text.spans import Span, to_spans
-
-if TYPE_CHECKING:
-    from nlpkit.metrics.significance import Array
 
 Tags = Sequence[str]
 
@@ -46,7 +44,7 @@ def row_counts(gold: Sequence[Tags], guess: Sequence[Tags], *, strict: bool = Tr
     """(rows, 3) counts of correct, predicted and gold entities."""
     import numpy as np
 
-    counts = np.zeros((len(gold), 3), dtype=np.int64)
+    counts: Array = np.zeros((len(gold), 3), dtype=np.int64)
     for number, (right, said) in enumerate(zip(gold, guess, strict=True)):
         a, b = set(to_spans(right, strict=strict)), set(to_spans(said, strict=strict))
         counts[number] = len(a & b), len(b), len(a)

@@ -4,48 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal
 
 from nlpkit.config.explain import Strict
+from nlpkit.data.features import IGNORE, Feature, Output, Pieces
 from nlpkit.data.rows import TokenRow
-
-IGNORE = -100
-
-
-@dataclass(slots=True)
-class Feature:
-    """One window of one row, as numbers.
-
-    ``ids`` are sub-word ids with special tokens; ``labels`` has a label id where a word of this window begins and
-    IGNORE elsewhere (None when there is nothing to learn from); ``places`` are the positions of those words'
-    first sub-words and ``words`` the numbers of the words in the row. Every word is in exactly one window's ``words``.
-    """
-
-    row: int
-    ids: list[int]
-    labels: list[int] | None
-    places: list[int]
-    words: list[int]
-
-
-@dataclass(slots=True)
-class Output:
-    """What a model says of one feature: a label id and its probability for each of the feature's ``words``."""
-
-    labels: list[int]
-    scores: list[float]
-
-
-class Pieces(Protocol):
-    """A tokenizer as tasks see it (``engine.bundle.Tokenizer``)."""
-
-    prefix: list[int]
-    suffix: list[int]
-
-    def pieces(self, rows: Sequence[Sequence[str]]) -> list[list[list[int]]]:
-        """Sub-word ids of every word of every row; at least one a word."""
-        ...
+from nlpkit.text.normalize import nfc
 
 
 class Task(ABC):
@@ -125,8 +89,6 @@ def token_features(
     max_length: int,
 ) -> list[Feature]:
     """Features for tagging: the first sub-word of each word carries its label."""
-    from nlpkit.text.normalize import nfc
-
     budget = max_length - len(tokenizer.prefix) - len(tokenizer.suffix)
     encoded = tokenizer.pieces([[nfc(token) for token in row.tokens] for row in rows])
     features = []

@@ -9,10 +9,11 @@ from typing import Any, Literal
 from pydantic import Field
 
 from nlpkit.config.explain import Strict
+from nlpkit.data.features import IGNORE, Feature, Output, Pieces
 from nlpkit.data.rows import TokenRow
 from nlpkit.errors import InputError
 from nlpkit.metrics import spans as span_scores
-from nlpkit.tasks.base import IGNORE, Feature, Output, Pieces, Task, token_features
+from nlpkit.tasks.base import Task, token_features
 from nlpkit.text import spans
 
 

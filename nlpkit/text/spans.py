@@ -149,7 +149,7 @@ def from_iob2(tags: Sequence[str], scheme: str) -> list[str]:
                 touches = last is not None and last.end == span.start and last.label == span.label
                 mark = "B" if first and touches else "I"
             else:
-                opening, inner, closing, lone = marks[scheme]
+                opening, inner, closing, lone = list(marks[scheme])
                 mark = lone if first and final else opening if first else closing if final else inner
             result[number] = f"{mark}-{span.label}"
         last = span

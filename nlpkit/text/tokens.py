@@ -7,6 +7,8 @@ Thai-like script has no blanks to go by: Han and Kana are cut by character, the 
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import regex
 
 _TOKEN = regex.compile(
@@ -34,5 +36,5 @@ def words(text: str, cuts: tuple[int, ...] = ()) -> list[tuple[int, int]]:
     for start, end in found:
         inner = [edge for edge in edges if start < edge < end]
         points = [start, *inner, end]
-        result += list(zip(points, points[1:], strict=False))
+        result += list(pairwise(points))
     return result

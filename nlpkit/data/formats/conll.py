@@ -11,6 +11,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import IO
 
 from nlpkit.data.files import Lines, Problem, Report
@@ -25,7 +26,7 @@ def _fields(line: str, tabbed: bool) -> list[str]:
     return line.split("\t") if tabbed else _RUN.split(line.strip(_BLANK))
 
 
-def _layout(sample: list[str]) -> tuple[bool, int]:
+def _majority(sample: list[str]) -> tuple[bool, int]:
     """(cut at tabs?, number of columns) by the majority of the first lines."""
     content = [line for line in sample if line.strip(_BLANK) and not line.startswith("-DOCSTART-")]
     body = [line for line in content if not line.startswith("# ")] or content
@@ -44,71 +45,88 @@ def column(columns: dict[str, int | str], name: str, default: int) -> int | None
     return value
 
 
-def _is_comment(line: str, fields: list[str], width: int, inside: bool) -> bool:
-    return line.startswith("#") and not inside and len(fields) != width
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How the token lines of a file are cut, and where the token and the tag stand."""
+
+    tabbed: bool
+    width: int
+    token: int
+    tag: int | None
+
+    @property
+    def needed(self) -> int:
+        return max(at if at >= 0 else -at - 1 for at in (self.token, self.tag or 0)) + 1
+
+    def cut(self, line: str) -> list[str]:
+        return _fields(line, self.tabbed)
+
+    def parse(self, fields: list[str], where: str, number: int, report: Report) -> tuple[str, str] | None:
+        """(token, tag) of a line; None, after a report, where it has none."""
+        if self.tabbed and len(fields) > self.width and not any(field.strip() for field in fields[self.width :]):
+            fields = fields[: self.width]
+            report(Problem(where, number, "stray-blank", "tabs at the end of the line", "dropped", warning=True))
+        if len(fields) != self.width or len(fields) < self.needed:
+            sign = "tab" if self.tabbed else "blank"
+            what = f"{len(fields)} columns, {max(self.width, self.needed)} expected (cut at {sign}s)"
+            report(Problem(where, number, "columns", what, "give every token line the same columns"))
+            if len(fields) < self.needed:
+                return None
+        token = fields[self.token].strip(_BLANK)
+        tag = fields[self.tag].strip(_BLANK) if self.tag is not None else "O"
+        if token and tag:
+            return token, tag
+        which = "token" if not token else "tag"
+        report(Problem(where, number, "empty-field", f"the {which} is empty", "fill it, or remove the line"))
+        return None
+
+
+def _find_layout(sample: list[str], columns: dict[str, int | str]) -> _Layout:
+    tabbed, width = _majority(sample)
+    token, tag = column(columns, "token", 0), column(columns, "tag", -1)
+    if token is None:
+        raise InputError("column `token` cannot be `none`")
+    if tag == -1 and width == 1:
+        tag = None  # one column: tokens alone
+    return _Layout(tabbed, width, token, tag)
 
 
 def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]) -> Iterator[TokenRow]:
     """Yield sentences; ``-DOCSTART-`` sets ``extra["doc"]``, comments go to ``extra["comments"]``."""
     lines = iter(lines)
     head = list(itertools.islice(lines, 200))
-    tabbed, width = _layout([text for _, text in head])
-    token_at = column(columns, "token", 0)
-    tag_at = column(columns, "tag", -1)
-    if token_at is None:
-        raise InputError("column `token` cannot be `none`")
-    needed = max(number if number >= 0 else -number - 1 for number in (token_at, tag_at or 0)) + 1
-    if tag_at == -1 and width == 1:
-        tag_at = None  # one column: tokens alone
-    tokens: list[str] = []
-    tags: list[str] = []
+    layout = _find_layout([text for _, text in head], columns)
+    words: list[tuple[str, str]] = []
     comments: list[str] = []
     first = count = document = 0
 
     def row() -> TokenRow:
-        nonlocal count
-        count += 1
         extra = {"comments": "\n".join(comments)} if comments else {}
         if document:
             extra["doc"] = str(document)
-        return TokenRow(str(count), tuple(tokens), tuple(tags) if tag_at is not None else None, extra=extra, line=first)
+        tokens, tags = zip(*words, strict=True)
+        return TokenRow(str(count), tokens, tags if layout.tag is not None else None, extra=extra, line=first)
 
     for number, line in itertools.chain(head, lines):
         if not line.strip(_BLANK):
             if line:
                 what = "a separator line that holds blanks"
                 report(Problem(where, number, "stray-blank", what, "read as an empty line", warning=True))
-            if tokens:
+            if words:
+                count += 1
                 yield row()
-                tokens, tags, comments = [], [], []
+                words, comments = [], []
             continue
-        fields = _fields(line, tabbed)
+        fields = layout.cut(line)
         if fields[0] == "-DOCSTART-":
             document += 1
-            continue
-        if _is_comment(line, fields, width, bool(tokens)):
+        elif line.startswith("#") and not words and len(fields) != layout.width:
             comments.append(line)
-            continue
-        if tabbed and len(fields) > width and not any(field.strip() for field in fields[width:]):
-            fields = fields[:width]
-            report(Problem(where, number, "stray-blank", "tabs at the end of the line", "dropped", warning=True))
-        if len(fields) != width or len(fields) < needed:
-            sign = "tab" if tabbed else "blank"
-            what = f"{len(fields)} columns, {max(width, needed)} expected (cut at {sign}s)"
-            report(Problem(where, number, "columns", what, "give every token line the same columns"))
-            if len(fields) < needed:
-                continue
-        token = fields[token_at].strip(_BLANK)
-        tag = fields[tag_at].strip(_BLANK) if tag_at is not None else "O"
-        if not token or not tag:
-            which = "token" if not token else "tag"
-            report(Problem(where, number, "empty-field", f"the {which} is empty", "fill it, or remove the line"))
-            continue
-        if not tokens:
-            first = number
-        tokens.append(token)
-        tags.append(tag)
-    if tokens:
+        elif word := layout.parse(fields, where, number, report):
+            first = first if words else number
+            words.append(word)
+    if words:
+        count += 1
         yield row()
 
 

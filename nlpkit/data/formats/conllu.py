@@ -51,7 +51,16 @@ def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]
             block.append((number, line))
             continue
         if line:
-            report(Problem(where, number, "stray-blank", "a separator line that holds blanks", "read as an empty line", warning=True))
+            report(
+                Problem(
+                    where,
+                    number,
+                    "stray-blank",
+                    "a separator line that holds blanks",
+                    "read as an empty line",
+                    warning=True,
+                )
+            )
         if block:
             count += 1
             if row := _sentence(block, where, report, column, key, count):
@@ -91,7 +100,15 @@ def _sentence(
         if match := _RANGE.match(ident):
             start, end = int(match[1]), int(match[2])
             if start != len(tokens) + 1 or end <= start:
-                report(Problem(where, number, "ids", f"multiword token {ident} does not cover the next words", "number words from 1"))
+                report(
+                    Problem(
+                        where,
+                        number,
+                        "ids",
+                        f"multiword token {ident} does not cover the next words",
+                        "number words from 1",
+                    )
+                )
             covered = end
             spaces.append((form, gap))
         elif _EMPTY.match(ident):

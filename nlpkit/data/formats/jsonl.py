@@ -28,7 +28,16 @@ def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]
     count = 0
     for number, line in lines:
         if not line.strip():
-            report(Problem(where, number, "empty-line", "an empty line", "skipped; JSON Lines has one object a line", warning=True))
+            report(
+                Problem(
+                    where,
+                    number,
+                    "empty-line",
+                    "an empty line",
+                    "skipped; JSON Lines has one object a line",
+                    warning=True,
+                )
+            )
             continue
         count += 1
         try:
@@ -64,7 +73,14 @@ def _row(data: dict[str, Any], keys: dict[str, str], number: int, count: int) ->
         raise _Bad("json", "tags are not strings", "write label names, not numbers")
     offsets = _align(text, tokens) if text is not None else None
     return TokenRow(
-        ident, tuple(tokens), None if tags is None else tuple(tags), lang, {}, text if offsets else None, offsets, number
+        ident,
+        tuple(tokens),
+        None if tags is None else tuple(tags),
+        lang,
+        {},
+        text if offsets else None,
+        offsets,
+        number,
     )
 
 
@@ -97,19 +113,27 @@ def _entities(data: dict[str, Any], keys: dict[str, str]) -> list[dict[str, Any]
     return result
 
 
-def _from_text(
-    data: dict[str, Any], keys: dict[str, str], text: str, ident: str, lang: str, number: int
-) -> TokenRow:
+def _from_text(data: dict[str, Any], keys: dict[str, str], text: str, ident: str, lang: str, number: int) -> TokenRow:
     entities = _entities(data, keys)
     cuts: list[int] = []
     for item in entities or []:
         start, end, label = item["start"], item["end"], item["label"]
         if not 0 <= start < end <= len(text):
-            raise _Bad("offsets", f"{label} {start}-{end} lies outside the text of {len(text)} characters", "count characters, not bytes")
+            raise _Bad(
+                "offsets",
+                f"{label} {start}-{end} lies outside the text of {len(text)} characters",
+                "count characters, not bytes",
+            )
         if "text" in item and text[start:end] != item["text"]:
-            raise _Bad("offsets", f"{label} {start}-{end} is `{text[start:end]}`, not `{item['text']}`", "count characters, not bytes")
+            raise _Bad(
+                "offsets",
+                f"{label} {start}-{end} is `{text[start:end]}`, not `{item['text']}`",
+                "count characters, not bytes",
+            )
         if text[start:end].strip() != text[start:end]:
-            raise _Bad("offsets", f"{label} {start}-{end} begins or ends with a blank", "take the blank out of the span")
+            raise _Bad(
+                "offsets", f"{label} {start}-{end} begins or ends with a blank", "take the blank out of the span"
+            )
         cuts += [start, end]
     offsets = words(text, tuple(cuts))
     tags = None

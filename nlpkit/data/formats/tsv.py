@@ -34,7 +34,11 @@ def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]
         tokens = tuple(filter(None, fields[at["tokens"]].split(" ")))
         tags = tuple(filter(None, fields[at["tags"]].split(" "))) if "tags" in at else None
         if tags is not None and len(tags) != len(tokens):
-            report(Problem(where, number, "columns", f"{len(tags)} tags for {len(tokens)} tokens", "give every token one tag"))
+            report(
+                Problem(
+                    where, number, "columns", f"{len(tags)} tags for {len(tokens)} tokens", "give every token one tag"
+                )
+            )
             continue
         ident = fields[at["id"]] if "id" in at else str(count)
         yield TokenRow(ident, tokens, tags, fields[at["lang"]] if "lang" in at else "", line=number)
