@@ -56,7 +56,7 @@ class Session:
         told = torch.tensor(float(flag), device=self.accelerator.device)
         return bool(self.accelerator.reduce(told).item())
 
-    def _shared(self, value: Any) -> Any:
+    def shared(self, value: Any) -> Any:
         """The main process's value, in all of them."""
         if self.world == 1:
             return value
@@ -181,7 +181,7 @@ class Session:
             return ""
 
         found = checkpoints.newest(folder, "step", say, fault) if self.main else None
-        return self._shared(found)
+        return self.shared(found)
 
     def restore(self, path: Path) -> dict[str, Any]:
         """Load weights now, keep the optimizer's state for ``begin``; return the facts."""

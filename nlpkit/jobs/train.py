@@ -145,11 +145,10 @@ def train(
 
     with Signals() as signals:
         session = Session(recipe)
+        run, continued = RunDir(out, lambda _: None), False
         if session.main:
             run, continued = open_run(out, recipe, say, overwrite=overwrite)
-        session.wait()
-        if not session.main:
-            run, continued = RunDir(out, lambda _: None), True
+        continued = session.shared(continued)
         say = run.say if session.main else lambda _: None
         for note in session.notes:
             say(f"note: {note}")

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from toy import TINY, write_toy
+
+from nlpkit.errors import InputError
+from nlpkit.jobs.predict import Predictor
+from nlpkit.jobs.train import dry_run, load_recipe, train
+
+
+def recipe(folder: Path, *more: str):
+    if not (folder / "train.conll").exists():
+        write_toy(folder / "train.conll", 24)
+        write_toy(folder / "dev.conll", 8)
+    files = [f"data.train={folder / 'train.conll'}", f"data.dev={folder / 'dev.conll'}"]
+    return load_recipe("ner", [*TINY, *files, "stages.0.epochs=2", *more])
+
+
+def digest(run: Path) -> str:
+    return hashlib.sha256((run / "model" / "model.safetensors").read_bytes()).hexdigest()
+
+
+def test_the_toy_is_learned(tiny_run: Path) -> None:
+    metrics = json.loads((tiny_run / "metrics.json").read_text())
+    assert metrics["dev"]["f1"] > 0.95
+    assert "scheme:IOB2" in metrics["dev"]["signature"]
+
+
+def test_a_run_directory_is_whole(tiny_run: Path) -> None:
+    names = {path.name for path in tiny_run.iterdir()}
+    wanted = {"recipe.yaml", "environment.json", "data.json", "log.txt", "log.jsonl", "metrics.json", "model", "DONE"}
+    assert wanted | {"predictions"} == names
+    environment = json.loads((tiny_run / "environment.json").read_text())
+    assert environment["packages"]["torch"]
+    data = json.loads((tiny_run / "data.json").read_text())
+    assert {entry["use"] for entry in data} == {"train", "dev"}
+    assert all(entry["sha256"] for entry in data)
+    kinds = [set(json.loads(line)) for line in (tiny_run / "log.jsonl").read_text().splitlines()]
+    assert {"step", "stage", "dev"} in kinds
+
+
+def test_the_bundle_holds_no_pickle_and_names_its_labels(tiny_model: Path) -> None:
+    names = {path.name for path in tiny_model.iterdir()}
+    assert names == {
+        "bundle.json", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "README.md",
+    }  # fmt: skip
+    assert json.loads((tiny_model / "bundle.json").read_text())["labels"][0] == "O"
+    card = (tiny_model / "README.md").read_text()
+    for text in ("library_name: transformers", "model-index:", "## Scores", "nlpkit ner --model", "## Limits"):
+        assert text in card
+
+
+def test_the_same_recipe_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        train(recipe(tmp_path), tmp_path / name)
+    assert digest(tmp_path / "a") == digest(tmp_path / "b")
+    train(recipe(tmp_path, "seed=14"), tmp_path / "c")
+    assert digest(tmp_path / "c") != digest(tmp_path / "a")
+
+
+def test_the_resolved_recipe_repeats_the_run(tmp_path: Path) -> None:
+    train(recipe(tmp_path), tmp_path / "a")
+    train(load_recipe(str(tmp_path / "a" / "recipe.yaml")), tmp_path / "b")
+    assert digest(tmp_path / "a") == digest(tmp_path / "b")
+
+
+def test_a_finished_run_is_not_touched(tmp_path: Path) -> None:
+    train(recipe(tmp_path), tmp_path / "run")
+    with pytest.raises(InputError, match="is finished"):
+        train(recipe(tmp_path), tmp_path / "run")
+    train(recipe(tmp_path), tmp_path / "run", overwrite=True)
+
+
+def test_another_recipe_is_refused_by_its_differing_keys(tmp_path: Path) -> None:
+    train(recipe(tmp_path), tmp_path / "run")
+    with pytest.raises(InputError, match=r"stages\.0\.lr: 0\.001 -> 0\.002"):
+        train(recipe(tmp_path, "stages.0.lr=2e-3"), tmp_path / "run")
+
+
+def test_a_folder_that_is_no_run_is_never_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    for overwrite in (False, True):
+        with pytest.raises(InputError, match="no run directory"):
+            train(recipe(tmp_path), tmp_path / "mine", overwrite=overwrite)
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
+
+
+def test_dry_run_writes_nothing(tmp_path: Path) -> None:
+    checked = recipe(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    found = dry_run(checked)
+    assert found["stages"][0]["steps"] == 2 * found["stages"][0]["steps_per_epoch"]
+    assert found["stages"][0]["first_loss"] > 0
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_patience_ends_a_stage_and_the_best_weights_stay(tmp_path: Path) -> None:
+    said: list[str] = []
+    checked = recipe(tmp_path, "stages.0.patience=1", "stages.0.epochs=30", "stages.0.lr=1e-9")
+    model = train(checked, tmp_path / "run", say=said.append)
+    assert any("no gain in 1 evaluations" in text for text in said)
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["best_step"] < 30
+    assert model.is_dir()
+
+
+def test_without_dev_the_last_weights_are_kept(tmp_path: Path) -> None:
+    write_toy(tmp_path / "train.conll", 24)
+    checked = load_recipe("ner", [*TINY, f"data.train={tmp_path / 'train.conll'}", "stages.0.epochs=1"])
+    assert (train(checked, tmp_path / "run") / "model.safetensors").is_file()
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["best_step"] is None
+
+
+def test_two_stages_run_in_turn(tmp_path: Path) -> None:
+    write_toy(tmp_path / "train.conll", 24)
+    write_toy(tmp_path / "dev.conll", 8)
+    source = f"{{files: [{tmp_path / 'train.conll'}]}}"
+    text = f"""
+recipe: 1
+task: ner
+about: two stages
+model: {{scratch: {{hidden: 32, layers: 1, heads: 2, vocabulary: 600}}, max_length: 64}}
+stages:
+  - {{name: first, data: [{source}], epochs: 1}}
+  - {{name: second, data: [{source}], steps: 3, lr: 1e-4}}
+evaluate: {{dev: [{{files: [{tmp_path / "dev.conll"}]}}]}}
+"""
+    (tmp_path / "two.yaml").write_text(text)
+    train(load_recipe(str(tmp_path / "two.yaml")), tmp_path / "run")
+    stages = [json.loads(line)["stage"] for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert stages == sorted(stages)
+    assert set(stages) == {"first", "second"}
+
+
+def test_overlap_of_train_and_dev_is_said_and_kept(tmp_path: Path) -> None:
+    said: list[str] = []
+    train(recipe(tmp_path), tmp_path / "run", say=said.append)
+    assert any("8 of 8 dev rows are in the training rows too" in text for text in said)
+    data = json.loads((tmp_path / "run" / "data.json").read_text())
+    assert next(entry for entry in data if entry["use"] == "dev")["rows_in_train"] == 8
+
+
+def test_an_unknown_metric_is_refused_with_the_choices(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no metric `f2`") as caught:
+        train(recipe(tmp_path, "evaluate.select=f2"), tmp_path / "run")
+    assert "macro_f1" in caught.value.hint
+
+
+def test_fine_tuning_a_base_keeps_its_tokenizer(tmp_path: Path, tiny_model: Path) -> None:
+    model = train(recipe(tmp_path, f"model.base={tiny_model}", "model.freeze=embeddings"), tmp_path / "run")
+    assert (model / "tokenizer.json").read_bytes() == (tiny_model / "tokenizer.json").read_bytes()
+    assert json.loads((model / "bundle.json").read_text())["base_model"] == str(tiny_model)
+
+
+def test_bf16_trains(tmp_path: Path) -> None:
+    model = train(recipe(tmp_path, "precision=bf16"), tmp_path / "run")
+    assert Predictor(str(model)).info["task"] == "ner"
