@@ -1,0 +1,126 @@
+"""Writes cli.md, recipe.md and card.md from the code; ``--check`` fails where they are not up to date."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+from typer.testing import CliRunner
+
+os.environ["COLUMNS"] = "100"
+os.environ["TERM"] = "dumb"
+os.environ["NO_COLOR"] = "1"
+
+from nlpkit.cli.app import app  # noqa: E402 (the width of help is read on import)
+from nlpkit.config import card, recipe  # noqa: E402
+from nlpkit.tasks import named, names  # noqa: E402
+
+HERE = Path(__file__).parent
+MADE = "<!-- made by docs/reference/generate.py; change the code, then `make docs` -->\n"
+_COMMAND = re.compile(r"^  ([a-z-]+) {2,}", re.MULTILINE)
+
+
+def help_of(*path: str) -> str:
+    text = CliRunner().invoke(app, [*path, "--help"], prog_name="nlpkit").output
+    return "\n".join(line.rstrip() for line in text.splitlines()).strip()
+
+
+def cli() -> str:
+    parts = [MADE, "# Command line\n", "```", help_of(), "```\n"]
+    for command in _COMMAND.findall(help_of().split("Commands:")[1]):
+        text = help_of(command)
+        inner = _COMMAND.findall(text.split("Commands:")[1]) if "Commands:" in text else []
+        parts += [f"## nlpkit {command}\n", "```", text, "```\n"]
+        for name in inner:
+            parts += [f"### nlpkit {command} {name}\n", "```", help_of(command, name), "```\n"]
+    return "\n".join(parts)
+
+
+def type_name(annotation: object) -> str:
+    origin, inside = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Literal:
+        return ", ".join(f"`{value}`" for value in inside)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(type_name(part) for part in inside if part is not type(None))
+    if origin is list:
+        return f"list of {type_name(inside[0])}"
+    if origin is dict:
+        return f"mapping to {type_name(inside[1])}"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+    return {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}.get(
+        getattr(annotation, "__name__", ""), "anything"
+    )
+
+
+def default_of(field: object) -> str:
+    value = field.default  # type: ignore[attr-defined]
+    if value is PydanticUndefined:
+        return "required"
+    if value is None:
+        return ""
+    if isinstance(value, BaseModel):
+        return "empty"
+    return "`" + str(value).replace("True", "true").replace("False", "false") + "`"
+
+
+def table(model: type[BaseModel]) -> Iterator[str]:
+    yield "| key | value | default | |"
+    yield "|---|---|---|---|"
+    for key, field in model.model_fields.items():
+        if key not in ("name", "prose") or model is not card.Card:
+            yield f"| `{key}` | {type_name(field.annotation)} | {default_of(field)} | {field.description or ''} |"
+    yield ""
+
+
+def section(model: type[BaseModel]) -> list[str]:
+    return [f"## {model.__name__}\n", (model.__doc__ or "").strip().split("\n\n")[0] + "\n", *table(model)]
+
+
+def recipes() -> str:
+    parts = [MADE, "# Recipe\n", "A YAML file; `nlpkit recipe copy ner my.yaml` makes one to edit.",
+             "`KEY=VALUE` after the recipe's name changes it: `stages.0.lr=5e-5`, `model.base=FOLDER`, `options.types='[PER, LOC]'`.",
+             "`data.train=FILE data.dev=FILE data.test=FILE` put own files in the place of the recipe's cards; `data.format`,",
+             "`data.columns.tag`, `data.lang` and the other keys of [Source](#source) hold for all of them.\n"]  # fmt: skip
+    for model in (recipe.Recipe, recipe.Model, recipe.Scratch, recipe.Stage, recipe.Source, recipe.Evaluate):
+        parts += section(model)
+    parts += ["## Defaults of a stage\n", "A key that a stage leaves out depends on the family of the model.\n"]
+    keys = list(next(iter(recipe.FAMILY_DEFAULTS.values())))
+    parts += ["| key | " + " | ".join(recipe.FAMILY_DEFAULTS) + " |", "|---" * (1 + len(recipe.FAMILY_DEFAULTS)) + "|"]
+    parts += [f"| `{key}` | " + " | ".join(f"{d.get(key)}" for d in recipe.FAMILY_DEFAULTS.values()) + " |" for key in keys]
+    parts.append("")
+    for name in names():
+        parts += [f"## Options of {name}\n", *table(named(name).Options)]
+    return "\n".join(parts)
+
+
+def cards() -> str:
+    parts = [MADE, "# Data card\n", "`data_cards/NAME.md`: Hugging Face front matter with one `nlpkit:` block, then prose under the headings",
+             "What it is, How it was made, Known problems, Licence and consent, Citation.\n"]  # fmt: skip
+    for model in (card.Card, card.CardBlock, card.CardFile, card.CardSplit, card.CardFormat, card.CardLabels, card.CardText):
+        parts += section(model)
+    return "\n".join(parts)
+
+
+def main() -> None:
+    stale = []
+    for name, text in (("cli.md", cli()), ("recipe.md", recipes()), ("card.md", cards())):
+        path = HERE / name
+        text = text.rstrip() + "\n"
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if "--check" not in sys.argv:
+                path.write_text(text, encoding="utf-8")
+    if stale and "--check" in sys.argv:
+        sys.exit("docs/reference is stale (" + ", ".join(stale) + "); run `make docs`")
+
+
+if __name__ == "__main__":
+    main()
