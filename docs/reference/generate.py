@@ -47,6 +47,8 @@ def type_name(annotation: object) -> str:
     origin, inside = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Literal:
         return ", ".join(f"`{value}`" for value in inside)
+    if origin is typing.Annotated:
+        return type_name(inside[0])
     if origin in (typing.Union, types.UnionType):
         return " or ".join(type_name(part) for part in inside if part is not type(None))
     if origin is list:
@@ -89,7 +91,7 @@ def recipes() -> str:
              "`KEY=VALUE` after the recipe's name changes it: `stages.0.lr=5e-5`, `model.base=FOLDER`, `options.types='[PER, LOC]'`.",
              "`data.train=FILE data.dev=FILE data.test=FILE` put own files in the place of the recipe's cards; `data.format`,",
              "`data.columns.tag`, `data.lang` and the other keys of [Source](#source) hold for all of them.\n"]  # fmt: skip
-    for model in (recipe.Recipe, recipe.Model, recipe.Scratch, recipe.Stage, recipe.Source, recipe.Evaluate):
+    for model in (recipe.Recipe, recipe.Model, recipe.BilstmScratch, recipe.BertScratch, recipe.Stage, recipe.Source, recipe.Evaluate):
         parts += section(model)
     parts += ["## Defaults of a stage\n", "A key that a stage leaves out depends on the family of the model.\n"]
     keys = list(next(iter(recipe.FAMILY_DEFAULTS.values())))

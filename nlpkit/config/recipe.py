@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -42,22 +42,39 @@ class Source(Strict):
         return self
 
 
-class Scratch(Strict):
+class BilstmScratch(Strict):
+    """A BiLSTM-CRF over words, their affixes, shapes and characters, from random weights."""
+
+    arch: Literal["bilstm"] = Field("bilstm", description="a BiLSTM-CRF")
+    attribute: int = Field(48, ge=4, description="width of each of a word's ten attributes")
+    char: int = Field(24, ge=4, description="width of a character")
+    char_filters: int = Field(64, ge=4, description="filters of the convolution over characters")
+    hidden: int = Field(256, ge=8, description="width of a word after its parts are mixed")
+    state: int = Field(160, ge=8, description="width of the LSTM in each direction")
+    layers: int = Field(1, ge=1, description="LSTM layers")
+    dropout: float = Field(0.5, ge=0, lt=1, description="dropout between the parts, one mask a row")
+    word_dropout: float = Field(0.2, ge=0, lt=1, description="share of words read as unknown in training")
+
+
+class BertScratch(Strict):
     """A small encoder trained from random weights, with a tokenizer trained on the training rows."""
 
-    arch: Literal["bert"] = Field("bert", description="bert: a small Transformer encoder")
+    arch: Literal["bert"] = Field("bert", description="a small Transformer encoder")
     hidden: int = Field(192, ge=8, description="width; a multiple of `heads`")
     layers: int = Field(2, ge=1, description="Transformer layers")
     heads: int = Field(4, ge=1, description="attention heads")
     intermediate: int | None = Field(None, ge=8, description="width of the feed-forward layer; default: 4 x hidden")
-    vocabulary: int = Field(8000, ge=64, description="pieces of the tokenizer (unigram with Metaspace)")
+    vocabulary: int = Field(8000, ge=64, description="pieces of the tokenizer (BPE with Metaspace)")
     dropout: float = Field(0.2, ge=0, lt=1, description="dropout of every layer")
 
     @model_validator(mode="after")
-    def _divides(self) -> Scratch:
+    def _divides(self) -> BertScratch:
         if self.hidden % self.heads:
             raise ValueError(f"hidden ({self.hidden}) must be a multiple of heads ({self.heads})")
         return self
+
+
+Scratch = Annotated[BertScratch | BilstmScratch, Field(discriminator="arch")]
 
 
 class Model(Strict):
@@ -147,19 +164,24 @@ FAMILY_DEFAULTS: dict[str, dict[str, Any]] = {
         "epochs": 12.0, "lr": 1e-3, "schedule": "cosine", "warmup": 0.1, "weight_decay": 0.05, "layer_decay": 1.0,
         "batch_tokens": 1024, "accumulate": 1, "clip": 1.0, "label_smoothing": 0.0,
     },
+    "bilstm": {
+        "epochs": 20.0, "lr": 3e-3, "schedule": "cosine", "warmup": 0.05, "weight_decay": 0.01, "layer_decay": 1.0,
+        "batch_tokens": 800, "accumulate": 1, "clip": 5.0, "label_smoothing": 0.0,
+    },
 }  # fmt: skip
 _CHOICES = ("base", "scratch")
 
 
 def _set(data: Any, lines: Lines, key: str, value: Any) -> None:
     """Set the dotted ``key`` in the raw recipe. A number names a place in a list."""
-    parts: list[str | int] = [int(part) if part.isdigit() else part for part in key.split(".")]
+    parts: list[str | int] = [int(part) if part.isdecimal() else part for part in key.split(".")]
     at = data
     for number, part in enumerate(parts[:-1]):
         inside = isinstance(at, list) and isinstance(part, int) and part < len(at)
         if isinstance(at, dict):
             if not isinstance(at.get(part), dict | list):
                 at[part] = {}
+                lines[tuple(parts[: number + 1])] = 0
         elif not inside:
             name = ".".join(map(str, parts[: number + 1]))
             raise InputError(f"`{key}` names no place in the recipe: there is no `{name}`")
@@ -168,9 +190,14 @@ def _set(data: Any, lines: Lines, key: str, value: Any) -> None:
     if isinstance(at, list) and not (isinstance(last, int) and last < len(at)):
         raise InputError(f"`{key}` names no place in the recipe: the list has {len(at)} items, counted from 0")
     at[last] = value
-    for known in [path for path in lines if path[: len(parts)] == tuple(parts)]:
+    _overridden(lines, *parts)
+
+
+def _overridden(lines: Lines, *place: str | int) -> None:
+    """Forget the lines at and below ``place``: an override (line 0) stands there now."""
+    for known in [path for path in lines if path[: len(place)] == place]:
         del lines[known]
-    lines[tuple(parts)] = 0
+    lines[place] = 0
 
 
 def _use_own_files(data: dict[str, Any], own: dict[str, Any], lines: Lines) -> None:
@@ -188,10 +215,12 @@ def _use_own_files(data: dict[str, Any], own: dict[str, Any], lines: Lines) -> N
     for number, stage in enumerate(data.get("stages") or []):
         if isinstance(stage, dict):
             stage["data"] = sources("train")
-            lines["stages", number, "data"] = 0
-    evaluate = data.setdefault("evaluate", {})
-    evaluate["dev"], evaluate["test"] = sources("dev"), sources("test")
-    lines[("evaluate",)] = lines["evaluate", "dev"] = lines["evaluate", "test"] = 0
+            _overridden(lines, "stages", number, "data")
+    if not isinstance(data.get("evaluate"), dict):
+        data["evaluate"] = {}
+    data["evaluate"] |= {"dev": sources("dev"), "test": sources("test")}
+    for split in ("dev", "test"):
+        _overridden(lines, "evaluate", split)
 
 
 def override(data: Any, lines: Lines, overrides: list[str]) -> None:
@@ -212,6 +241,8 @@ def override(data: Any, lines: Lines, overrides: list[str]) -> None:
             for other in _CHOICES:  # choosing one family unsets the others
                 if other != parts[1]:
                     data["model"].pop(other, None)
+        if key == "model.scratch.arch" and data["model"].get("scratch", {}).get("arch") != parsed:
+            data["model"]["scratch"] = {}  # the keys of one architecture are not those of another
         _set(data, lines, key, parsed)
     if own:
         _use_own_files(data, own, lines)
@@ -241,7 +272,7 @@ def names() -> list[str]:
 def raw(name: str, overrides: list[str] | None = None) -> tuple[Any, Lines, str]:
     """The unchecked data of a recipe with overrides applied, its lines, and its path as text."""
     path = path_of(name)
-    data, lines = strict_yaml.loads(path.read_text(encoding="utf-8-sig"), str(path))
+    data, lines = strict_yaml.loads(strict_yaml.read_text(path), str(path))
     if not isinstance(data, dict):
         raise InputError(f"`{path}` is not a recipe: it must be a YAML mapping", "see `nlpkit recipe show ner`")
     data = copy.deepcopy(data)

@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from nlpkit.engine.recurrent import Bilstm, Words
 from nlpkit.errors import InputError, RunError
 
 FORMAT = 1
@@ -26,6 +29,8 @@ transformers_logging.set_verbosity_error()
 
 class Tokenizer:
     """A fast Hugging Face tokenizer as tasks see it: words in, sub-word ids out."""
+
+    width = 1  # numbers a sub-word
 
     def __init__(self, hf: Any) -> None:
         if not getattr(hf, "is_fast", False):
@@ -42,6 +47,9 @@ class Tokenizer:
         self.prefix, self.suffix = full[:at], full[at + len(bare) :]
         self.pad = hf.pad_token_id if hf.pad_token_id is not None else 0
         self._unknown = hf.unk_token_id if hf.unk_token_id is not None else self.pad
+
+    def save(self, folder: Path) -> None:
+        self.hf.save_pretrained(folder)
 
     def pieces(self, rows: Sequence[Sequence[str]]) -> list[list[list[int]]]:
         """Sub-word ids of every word. A word that leaves none (a lone ZWSP) gets the unknown piece."""
@@ -63,7 +71,7 @@ class Bundle:
 
     path: Path
     model: Any
-    tokenizer: Tokenizer
+    tokenizer: Tokenizer | Words
     info: dict[str, Any]
 
     @property
@@ -152,6 +160,8 @@ def load(name: str, device: str | None = None) -> Bundle:
     """A bundle of nlpkit, or any Hugging Face folder or Hub id for token classification."""
     folder = _checked_folder(name)
     info_path = folder / "bundle.json" if folder else None
+    if folder is not None and (facts := _own_config(folder)):
+        return _load_own(folder, facts, device)
     model = _from_pretrained(AutoModelForTokenClassification, name, dtype=torch.float32, use_safetensors=True)
     tokenizer = load_tokenizer(name)
     labels = [model.config.id2label[number] for number in range(model.config.num_labels)]
@@ -179,6 +189,30 @@ def load(name: str, device: str | None = None) -> Bundle:
     return Bundle(folder or Path(name), model, tokenizer, info)
 
 
+def _own_config(folder: Path) -> dict[str, Any]:
+    """config.json where the model is nlpkit's own kind, else nothing."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except ValueError:
+        raise InputError(f"`{folder / 'config.json'}` is damaged", "copy or train the model again") from None
+    return dict(config) if str(config.get("model_type", "")).startswith("nlpkit-") else {}
+
+
+def _load_own(folder: Path, facts: dict[str, Any], device: str | None) -> Bundle:
+    info = read_info(folder / "bundle.json")
+    try:
+        model = Bilstm.from_facts(facts)
+        model.load_state_dict(load_file(folder / "model.safetensors"))
+    except (KeyError, ValueError, RuntimeError, SafetensorError) as error:
+        what = str(error).splitlines()[0]
+        raise InputError(f"`{folder}` is damaged: {what}", "copy or train the model again") from None
+    if info["labels"] != model.labels:
+        raise InputError(
+            f"`{folder / 'bundle.json'}` and config.json disagree about the labels", "copy the folder again"
+        )
+    return Bundle(folder, model.eval().to(device or pick_device()), Words.load(folder), info)
+
+
 def pick_device() -> str:
     return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
 
@@ -195,14 +229,21 @@ def read_info(path: Path) -> dict[str, Any]:
     return dict(info)
 
 
-def save(path: Path, model: Any, tokenizer: Tokenizer, info: dict[str, Any], card: str) -> None:
+def save(path: Path, model: Any, tokenizer: Tokenizer | Words, info: dict[str, Any], card: str) -> None:
     """Write a bundle under a temporary name, then rename it."""
     temporary = path.with_name(f".{path.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         temporary.mkdir(parents=True)
-        model.save_pretrained(temporary)
-        tokenizer.hf.save_pretrained(temporary)
+        if isinstance(model, Bilstm):
+            (temporary / "config.json").write_text(json.dumps(model.facts(), indent=1) + "\n", encoding="utf-8")
+            save_file(
+                {name: value.contiguous() for name, value in model.state_dict().items()},
+                temporary / "model.safetensors",
+            )
+        else:
+            model.save_pretrained(temporary)
+        tokenizer.save(temporary)
         (temporary / "bundle.json").write_text(
             json.dumps({"bundle": FORMAT, **info}, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
         )

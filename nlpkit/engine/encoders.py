@@ -10,7 +10,7 @@ from tokenizers import Tokenizer as RawTokenizer
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import BertConfig, BertForTokenClassification, PreTrainedTokenizerFast
 
-from nlpkit.config.recipe import Scratch
+from nlpkit.config.recipe import BertScratch
 from nlpkit.engine.bundle import Tokenizer
 
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
@@ -44,7 +44,7 @@ def train_tokenizer(rows: Sequence[Sequence[str]], vocabulary: int, max_length: 
     return Tokenizer(hf)
 
 
-def scratch(spec: Scratch, labels: Sequence[str], tokenizer: Tokenizer, max_length: int, seed: int) -> Any:
+def scratch(spec: BertScratch, labels: Sequence[str], tokenizer: Tokenizer, max_length: int, seed: int) -> Any:
     """A BERT (Devlin et al., 2019) of the given size with random weights."""
     torch.manual_seed(seed)
     config = BertConfig(

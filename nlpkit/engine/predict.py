@@ -52,9 +52,13 @@ def scores(
 
 def _forward(model: Any, features: Sequence[Feature], pad: int) -> Iterator[Output]:
     """Only the best label and its probability of each word leave the device."""
-    logits = model(**collate(features, pad, model.device, learn=False)).logits.float()  # (rows, longest, labels)
-    best, labels = logits.max(-1)
-    chance = (best - logits.logsumexp(-1)).exp()
+    batch = collate(features, pad, model.device, learn=False)
+    if hasattr(model, "tag"):
+        labels, chance = model.tag(**batch)
+    else:
+        logits = model(**batch).logits.float()  # (rows, longest, labels)
+        best, labels = logits.max(-1)
+        chance = (best - logits.logsumexp(-1)).exp()
     all_labels, all_chances = labels.tolist(), chance.tolist()
     for number, feature in enumerate(features):
         row, row_scores = all_labels[number], all_chances[number]

@@ -12,9 +12,9 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast_object_list
 
-from nlpkit.config.recipe import Recipe, Stage
+from nlpkit.config.recipe import BilstmScratch, Recipe, Stage
 from nlpkit.data.features import Feature, Output
-from nlpkit.engine import batches, bundle, checkpoints, encoders, loop
+from nlpkit.engine import batches, bundle, checkpoints, encoders, loop, recurrent
 from nlpkit.engine.predict import scores
 from nlpkit.errors import InputError
 
@@ -64,6 +64,8 @@ class Session:
 
     # -- model and optimizer
 
+    tokenizer: bundle.Tokenizer | recurrent.Words
+
     def build(self, labels: Sequence[str], rows: Sequence[Sequence[str]], say: Say) -> None:
         """Load or make the model and its tokenizer."""
         spec = self.recipe.model
@@ -72,6 +74,11 @@ class Session:
             if spec.max_length > limit:
                 say(f"note: `{spec.base}` reads at most {limit} sub-words a window")
             self.max_length = min(spec.max_length, limit)
+        elif isinstance(spec.scratch, BilstmScratch):
+            self.tokenizer = recurrent.Words.learn(rows)
+            self.max_length = spec.max_length * self.tokenizer.width
+            torch.manual_seed(self.recipe.seed)
+            self.model = recurrent.Bilstm(spec.scratch, self.tokenizer.size, len(self.tokenizer.chars), labels)
         else:
             assert spec.scratch is not None
             self.max_length = spec.max_length
@@ -108,7 +115,7 @@ class Session:
     def plan(self, features: Sequence[Feature], stage: Stage, seed: int) -> tuple[list[batches.Step], int]:
         if not features:
             raise InputError("the training rows hold no words")
-        lengths = [len(feature.ids) for feature in features]
+        lengths = [len(feature.ids) // self.tokenizer.width for feature in features]
         group = self.world * (stage.accumulate or 1)
         return batches.plan(lengths, stage.batch_tokens or 1024, group, seed, epochs=stage.epochs, steps=stage.steps)
 
@@ -131,7 +138,7 @@ class Session:
     def scores(self, features: Sequence[Feature], poll: Callable[[], None]) -> list[Output]:
         """Outputs of the current weights (each process does all of it: the answer is then the same)."""
         with self.accelerator.autocast():
-            return scores(self.model, features, self.tokenizer.pad, poll=poll)
+            return scores(self.model, features, self.tokenizer.pad, 1024 * self.tokenizer.width, poll)
 
     # -- checkpoints
 
