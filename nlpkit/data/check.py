@@ -68,10 +68,14 @@ def check(path: str, fmt: str, columns: dict[str, int | str], scheme: str = "aut
     return found
 
 
+def _line(row: TokenRow, position: int) -> int:
+    return row.lines[position] if row.lines else row.line
+
+
 def _moves(where: str, row: TokenRow, scheme: str) -> list[Problem]:
     fix = "write B- for it, or read with mend: true" if scheme == "iob2" else ""
     return [
-        Problem(where, row.line + position, "illegal-move", what, fix, warning="is no" not in what)
+        Problem(where, _line(row, position), "illegal-move", what, fix, warning="is no" not in what)
         for position, what in spans.faults(row.tags or (), scheme)
     ]
 
@@ -81,8 +85,8 @@ def _characters(where: str, rows: list[TokenRow], form: str) -> list[Problem]:
     first: dict[str, tuple[int, str]] = {}
     counts: Counter[str] = Counter()
     for row in rows:
-        for token in row.tokens:
-            if token.isascii():
+        for position, token in enumerate(row.tokens):
+            if token.isascii() and token.isprintable():
                 continue
             codes = []
             if form != "mixed" and not unicodedata.is_normalized("NFD" if form == "NFD" else "NFC", token):
@@ -93,7 +97,7 @@ def _characters(where: str, rows: list[TokenRow], form: str) -> list[Problem]:
                 codes.append("line-break")
             for code in codes:
                 counts[code] += 1
-                first.setdefault(code, (row.line, token))
+                first.setdefault(code, (_line(row, position), token))
     texts = {
         "form": (
             "{n} tokens are not in {form}, first `{token}`",

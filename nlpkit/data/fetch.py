@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 import shutil
 import tarfile
 import time
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
@@ -16,6 +18,10 @@ from nlpkit.errors import InputError, RunError
 
 MAX_UNPACKED = 4 * 1024**3
 MAX_MEMBERS = 100_000
+# what tarfile and zipfile raise on a damaged or odd archive, or where two of its names cannot both be written
+BROKEN = (
+    tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError,
+)  # fmt: skip
 Say = Callable[[str], None]
 
 
@@ -32,19 +38,23 @@ def fetch(card: Card, to: Path | None = None, *, accept_unpinned: bool = False, 
     if not card.nlpkit.files:
         raise InputError(f"card `{card.name}` cannot be fetched", card.nlpkit.manual or "")
     folder = (to or places.data_cache()) / card.name
-    folder.mkdir(parents=True, exist_ok=True)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock", timeout=600):
             for file in card.nlpkit.files:
                 _fetch_file(card, file, folder, accept_unpinned, say)
     except Timeout:
         raise RunError(f"another process has held `{folder}` for ten minutes", "wait for it, or end it") from None
+    except OSError as error:
+        raise RunError(f"cannot write into `{folder}`: {error.strerror or error}", "name another place: --to") from None
     return folder
 
 
 def _fetch_file(card: Card, file: CardFile, folder: Path, accept_unpinned: bool, say: Say) -> None:
     target = folder / file.path
     if target.is_file() and (file.sha256 is None or _digest(target) == file.sha256):
+        if file.unpack and not all((folder / split.path).is_file() for split in card.nlpkit.splits.values()):
+            _unpack(target, file.unpack, folder, _kept(card))
         say(f"have `{target}`")
         return
     if file.sha256 is None and not accept_unpinned:
@@ -54,8 +64,16 @@ def _fetch_file(card: Card, file: CardFile, folder: Path, accept_unpinned: bool,
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
+    if file.sha256 is None:  # nothing could tell whether an old part belongs to this file
+        part.unlink(missing_ok=True)
+    resumed = part.exists()
     _download(file, part, say)
     found = _digest(part)
+    if resumed and file.sha256 is not None and found != file.sha256:
+        say(f"`{part}` was the beginning of something else: fetching anew")
+        part.unlink()
+        _download(file, part, say)
+        found = _digest(part)
     if file.sha256 is not None and found != file.sha256:
         part.unlink()
         raise RunError(
@@ -65,9 +83,18 @@ def _fetch_file(card: Card, file: CardFile, folder: Path, accept_unpinned: bool,
     if file.sha256 is None:
         say(f"`{file.path}` has SHA-256 {found} (not in the card)")
     if file.unpack:
-        _unpack(part, file.unpack, folder)
+        try:
+            _unpack(part, file.unpack, folder, _kept(card))
+        except RunError:
+            part.unlink()
+            raise
     part.replace(target)
     say(f"fetched `{target}`")
+
+
+def _kept(card: Card) -> set[str]:
+    """What an archive may not replace: files that have checksums of their own."""
+    return {".lock", *(str(PurePosixPath(file.path)) for file in card.nlpkit.files)}
 
 
 def _digest(path: Path) -> str:
@@ -81,7 +108,8 @@ def _download(file: CardFile, part: Path, say: Say, tries: int = 3) -> None:
 
     for attempt in range(1, tries + 1):
         have = part.stat().st_size if part.exists() else 0
-        headers = {"Range": f"bytes={have}-"} if have else {}
+        # the bytes as they are: packed on the way, a range of them would be one of the packed bytes
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
         try:
             with httpx.stream("GET", file.url, headers=headers, follow_redirects=True, timeout=60) as answer:
                 if answer.status_code == 416:  # the part is as long as the file, or longer: begin anew
@@ -89,7 +117,7 @@ def _download(file: CardFile, part: Path, say: Say, tries: int = 3) -> None:
                     continue
                 answer.raise_for_status()
                 with part.open("ab" if have and answer.status_code == 206 else "wb") as out:
-                    for block in answer.iter_bytes(1 << 16):
+                    for block in answer.iter_raw():
                         out.write(block)
                         if file.bytes is not None and out.tell() > file.bytes:
                             raise RunError(f"`{file.url}` is longer than the {file.bytes} bytes of the card")
@@ -101,7 +129,7 @@ def _download(file: CardFile, part: Path, say: Say, tries: int = 3) -> None:
             raise RunError(
                 f"`{file.url}` answers {error.response.status_code}", "does the card name the right address?"
             ) from None
-        except (httpx.HTTPError, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             say(f"`{file.url}`: {error or type(error).__name__} (try {attempt} of {tries})")
         except RunError:
             part.unlink(missing_ok=True)
@@ -120,22 +148,25 @@ def _safe(name: str) -> str:
     return str(path)
 
 
-def _unpack(archive: Path, kind: str, folder: Path) -> None:
+def _unpack(archive: Path, kind: str, folder: Path, kept: set[str]) -> None:
     """Unpack regular files into ``folder``: no path outside it, no links, bounded in number and size."""
     scratch = folder / ".unpack"
     shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir()
     try:
+        scratch.mkdir()
         if kind == "zip":
             _unpack_zip(archive, scratch)
         else:
             _unpack_tar(archive, scratch)
-        for path in sorted(scratch.rglob("*")):
-            if path.is_file():
-                target = folder / path.relative_to(scratch)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                path.replace(target)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+        files = [path for path in sorted(scratch.rglob("*")) if path.is_file()]
+        for path in files:
+            if (name := path.relative_to(scratch).as_posix()) in kept:
+                raise RunError(f"the archive holds `{name}`, which would replace a file of the card")
+        for path in files:
+            target = folder / path.relative_to(scratch)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(target)
+    except BROKEN as error:
         raise RunError(f"`{archive.name}` cannot be unpacked: {error}") from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -166,7 +197,7 @@ def _unpack_zip(archive: Path, scratch: Path) -> None:
 
 def _unpack_tar(archive: Path, scratch: Path) -> None:
     with tarfile.open(archive) as pack:
-        size = 0
+        count = size = 0
         for count, member in enumerate(pack, 1):
             size += member.size
             _bound(count, size)
@@ -179,6 +210,10 @@ def _unpack_tar(archive: Path, scratch: Path) -> None:
             (scratch / name).parent.mkdir(parents=True, exist_ok=True)
             with (scratch / name).open("wb") as out:
                 _copy(source.read, out.write, member.size)
+        # to the very end, where gz, bz2 and xz have their checksums
+        while pack.fileobj and (block := pack.fileobj.read(1 << 16)):
+            size += len(block)
+            _bound(count, size)
 
 
 def _copy(read: Callable[[int], bytes], write: Callable[[bytes], int], declared: int) -> None:

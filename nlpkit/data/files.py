@@ -8,15 +8,16 @@ import os
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from nlpkit.errors import InputError, RunError
 from nlpkit.text.normalize import REPLACEMENT
 
 MAX_LINE = 8 * 1024 * 1024
+BROKEN_GZ = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +61,28 @@ class Strictly:
         ]
 
 
-def open_bytes(path: str) -> IO[bytes]:
-    """Open a file or ``-`` (stdin), through gzip where it is gzip. A missing file raises InputError."""
-    if path == "-":
-        return _unpacked(sys.stdin.buffer)  # type: ignore[arg-type]
+@contextmanager
+def open_bytes(path: str) -> Iterator[IO[bytes]]:
+    """Open a file, or ``-`` (stdin, which stays open), through gzip where it is gzip.
+
+    Raises InputError for a missing file, and where a gz file is broken.
+    """
     try:
-        return _unpacked(Path(path).open("rb"))
+        raw: Any = sys.stdin.buffer if path == "-" else Path(path).open("rb")  # noqa: SIM115
     except IsADirectoryError:
         raise InputError(f"`{path}` is a folder, a file is wanted") from None
     except FileNotFoundError:
         raise InputError(f"no file `{path}`") from None
-    except OSError as error:
-        raise InputError(f"cannot open `{path}`: {error.strerror or error}") from None
-
-
-def _unpacked(raw: io.BufferedReader) -> IO[bytes]:
-    if raw.peek(2)[:2] == b"\x1f\x8b":
-        return io.BufferedReader(gzip.GzipFile(fileobj=raw))
-    return raw
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot open `{path}`: {getattr(error, 'strerror', None) or error}") from None
+    try:
+        # a GzipFile does not close the file under it
+        yield io.BufferedReader(gzip.GzipFile(fileobj=raw)) if raw.peek(2)[:2] == b"\x1f\x8b" else raw
+    except BROKEN_GZ as error:
+        raise InputError(f"`{path}`: the gz file is broken or cut off: {error}", "fetch or pack it again") from None
+    finally:
+        if path != "-":
+            raw.close()
 
 
 def read_lines(path: str, report: Report, *, name: str = "") -> Lines:
@@ -89,31 +94,20 @@ def read_lines(path: str, report: Report, *, name: str = "") -> Lines:
     where = name or ("<stdin>" if path == "-" else path)
     with open_bytes(path) as file:
         number = 0
-        while True:
-            try:
-                raw = file.readline(MAX_LINE + 1)
-            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                report(
-                    Problem(
-                        where,
-                        number + 1,
-                        "gzip",
-                        f"the gz file is broken or cut off here: {error}",
-                        "fetch or pack it again",
-                    )
-                )
-                return
-            except OSError as error:
-                raise RunError(f"reading `{where}` failed: {error}") from error
-            if not raw:
-                return
-            number += 1
-            if len(raw) > MAX_LINE:
+        try:
+            while raw := file.readline(MAX_LINE + 1):
+                number += 1
+                if len(raw) <= MAX_LINE:
+                    yield number, _decode(raw, where, number, report)
+                    continue
                 report(Problem(where, number, "long-line", f"a line of over {MAX_LINE} bytes", "is this a text file?"))
                 while raw and not raw.endswith(b"\n"):
                     raw = file.readline(MAX_LINE)
-                continue
-            yield number, _decode(raw, where, number, report)
+        except BROKEN_GZ as error:
+            what = f"the gz file is broken or cut off here: {error}"
+            report(Problem(where, number + 1, "gzip", what, "fetch or pack it again"))
+        except OSError as error:
+            raise RunError(f"reading `{where}` failed: {error}") from error
 
 
 def _decode(raw: bytes, where: str, number: int, report: Report) -> str:
@@ -130,28 +124,29 @@ def _decode(raw: bytes, where: str, number: int, report: Report) -> str:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        what = f"byte 0x{raw[error.start]:02X} at column {error.start + 1} is not UTF-8"
+        column = len(raw[: error.start].decode("utf-8")) + 1
+        what = f"byte 0x{raw[error.start]:02X} at column {column} is not UTF-8"
         report(Problem(where, number, "utf-8", what, f"if it is Latin-1: iconv -f LATIN1 -t UTF-8 {where} > utf8.txt"))
         text = raw.decode("utf-8", "replace")
+    else:
+        if REPLACEMENT in text:
+            what = f"U+FFFD at column {text.index(REPLACEMENT) + 1}: a character was lost before nlpkit read it"
+            report(Problem(where, number, "replacement", what, "restore it from the source", warning=True))
     if "\0" in text:
         column = text.index("\0") + 1
         report(
             Problem(where, number, "nul", f"NUL character at column {column}", f"tr -d '\\000' < {where} > clean.txt")
         )
         text = text.replace("\0", "")
-    if REPLACEMENT in text:
-        column = text.index(REPLACEMENT) + 1
-        what = f"U+FFFD at column {column}: a character was lost before nlpkit read it"
-        report(Problem(where, number, "replacement", what, "restore it from the source", warning=True))
     return text
 
 
 @contextmanager
 def write_whole(path: Path) -> Iterator[IO[str]]:
     """A text file that appears under its name only when wholly written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
             yield file
             file.flush()
@@ -162,4 +157,5 @@ def write_whole(path: Path) -> Iterator[IO[str]]:
             f"cannot write `{path}`: {error.strerror or error}", "free some space, or name another place"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -77,6 +77,12 @@ def find(card: cards.Card, split: str, data_dir: Path | None = None) -> Path:
     )
 
 
+def _names(paths: list[str]) -> list[str]:
+    """The names of the files; their paths where two have one name."""
+    names = [Path(path).name for path in paths]
+    return names if len(set(names)) == len(set(paths)) else paths
+
+
 def rows(source: Source, data_dir: Path | None = None, report: Report | None = None) -> Loaded:
     """Load a source whole."""
     strictly = report or Strictly()
@@ -94,6 +100,10 @@ def rows(source: Source, data_dir: Path | None = None, report: Report | None = N
             notes.append(f"{card.pretty_name} is under {card.license}: not for commercial use")
     else:
         paths = list(source.files or [])
+        if not paths:
+            raise InputError("`files` names no file")
+        if "-" in paths:
+            raise InputError("a source cannot be stdin: it is read for its rows and again for its hash", "name a file")
         fmt = source.format or formats.guess(paths[0], "conll")
         if fmt == "text":
             raise InputError(
@@ -110,7 +120,7 @@ def rows(source: Source, data_dir: Path | None = None, report: Report | None = N
         "format": fmt,
         "rows": len(found),
         "tokens": sum(len(row.tokens) for row in found),
-        "sha256": {Path(path).name: sha256(Path(path)) for path in paths},
+        "sha256": {name: sha256(Path(path)) for name, path in zip(_names(paths), paths, strict=True)},
     }
     if source.card is not None:
         record |= {"split": source.split, "licence": card.license, "redistribute": block.redistribute}

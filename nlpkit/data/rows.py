@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+
+from nlpkit.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +13,8 @@ class TokenRow:
     """A sentence of tokens, with a tag for each or None where untagged.
 
     ``text`` and ``offsets`` are the raw text and the (start, end) of each token in it, where known.
-    ``line`` is the line of the first token in its file (0 when it has none); ``extra`` is kept for the writer.
+    ``line`` is the line of the first token in its file (0 when it has none) and ``lines`` those of all tokens, where
+    each has its own; ``extra`` is kept for the writer.
     """
 
     id: str
@@ -23,6 +26,7 @@ class TokenRow:
     offsets: Sequence[tuple[int, int]] | None = None
     line: int = 0
     scores: Sequence[float] | None = None
+    lines: Sequence[int] = ()
 
 
 def surface(row: TokenRow) -> tuple[str, Sequence[tuple[int, int]]]:
@@ -35,3 +39,11 @@ def surface(row: TokenRow) -> tuple[str, Sequence[tuple[int, int]]]:
         offsets.append((start, start + len(token)))
         start += len(token) + 1
     return " ".join(row.tokens), offsets
+
+
+def refuse(row: TokenRow, texts: Iterable[str], signs: str, name: str) -> None:
+    """Raise InputError where one of ``texts`` is empty or holds one of ``signs``: the format ``name`` would break."""
+    for text in texts:
+        if not text or any(sign in text for sign in signs):
+            what = f"holds a sign that {name} cannot hold" if text else f"is empty, which {name} cannot hold"
+            raise InputError(f"row {row.id}: {text!r} {what}", "use --to jsonl")

@@ -230,7 +230,7 @@ class Bilstm(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        return self.score.weight.device
+        return self.attributes.weight.device
 
     def _hide(self, ids: torch.Tensor) -> torch.Tensor:
         """In training some words and affixes are read as unknown: rare ones are then learned from their parts."""

@@ -61,8 +61,10 @@ class Predictor:
         """Yield the rows filled in; at most ``chunk`` of them are in memory."""
         from nlpkit.engine.predict import scores
 
+        tokenizer = self._bundle.tokenizer
+
         def run(features: list[Feature]) -> list[Output]:
-            return scores(self._model, features, self._bundle.tokenizer.pad, self._batch_tokens, poll)
+            return scores(self._model, features, tokenizer.pad, self._batch_tokens * tokenizer.width, poll)
 
         rows = iter(rows)
         while part := list(itertools.islice(rows, chunk)):

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nlpkit
 from nlpkit.config import strict_yaml
@@ -20,8 +20,12 @@ from nlpkit.config.recipe import Recipe, to_yaml
 from nlpkit.data.files import write_whole
 from nlpkit.errors import InputError
 
+if TYPE_CHECKING:
+    from filelock import FileLock
+
 Say = Callable[[str], None]
 DONE = "DONE"
+LOCK = ".lock"
 _PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "datasets", "spacy", "numpy")
 
 
@@ -50,9 +54,10 @@ def differing(old: Any, new: Any) -> list[str]:
 class RunDir:
     """A folder for one run. ``log.txt`` gets everything ``say`` prints."""
 
-    def __init__(self, path: Path, say: Say) -> None:
+    def __init__(self, path: Path, say: Say, lock: FileLock | None = None) -> None:
         self.path = path
         self._say = say
+        self._lock = lock
 
     def say(self, text: str) -> None:
         self._say(text)
@@ -73,21 +78,29 @@ class RunDir:
         with write_whole(self.path / DONE) as file:
             file.write(time.strftime("%Y-%m-%dT%H:%M:%S%z") + "\n")
 
+    def release(self) -> None:
+        """Give the folder back."""
+        if self._lock is not None:
+            self._lock.release()
+            (self.path / LOCK).unlink(missing_ok=True)
+
 
 def open_run(path: Path, recipe: Recipe, say: Say, *, overwrite: bool) -> tuple[RunDir, bool]:
     """The run directory for ``recipe``, and whether an earlier run is continued.
 
     Raises InputError for a finished run, a run of another recipe, and a folder that holds something else.
     """
-    if path.exists() and overwrite:
-        if any(path.iterdir()) and not (path / "recipe.yaml").is_file():
+    lock = _lock(path)
+    if overwrite and _content(path):
+        if not (path / "recipe.yaml").is_file():
             raise InputError(
                 f"`{path}` is no run directory, so it is not overwritten", "name another folder: --out DIR"
             )
-        shutil.rmtree(path)
+        for child in _content(path):
+            shutil.rmtree(child) if child.is_dir() else child.unlink()
     text = to_yaml(recipe)
     old = path / "recipe.yaml"
-    if path.is_dir() and any(path.iterdir()):
+    if _content(path):
         if not old.is_file():
             raise InputError(f"`{path}` is not empty and no run directory", "name another folder: --out DIR")
         changed = differing(strict_yaml.loads(old.read_text(encoding="utf-8"))[0], strict_yaml.loads(text)[0])
@@ -101,11 +114,33 @@ def open_run(path: Path, recipe: Recipe, say: Say, *, overwrite: bool) -> tuple[
             raise InputError(
                 f"the run in `{path}` is finished; its model is `{path / 'model'}`", "to train again: --overwrite"
             )
-        return RunDir(path, say), True
-    path.mkdir(parents=True, exist_ok=True)
+        return RunDir(path, say, lock), True
     with write_whole(old) as file:
         file.write(text)
-    return RunDir(path, say), False
+    return RunDir(path, say, lock), False
+
+
+def _content(path: Path) -> list[Path]:
+    return [child for child in path.iterdir() if child.name != LOCK]
+
+
+def _lock(path: Path) -> FileLock:
+    """The run directory is this process's alone; the lock goes with the process, however it ends."""
+    from filelock import FileLock, Timeout
+
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path / LOCK)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(
+            f"another process is training in `{path}`", "wait for it, or name another folder: --out DIR"
+        ) from None
+    except OSError as error:
+        raise InputError(
+            f"cannot use `{path}` as a run directory: {error.strerror}", "another folder: --out DIR"
+        ) from None
+    return lock
 
 
 def _version(package: str) -> str | None:

@@ -149,23 +149,26 @@ def train(
         if session.main:
             run, continued = open_run(out, recipe, say, overwrite=overwrite)
         continued = session.shared(continued)
-        say = run.say if session.main else lambda _: None
-        for note in session.notes:
-            say(f"note: {note}")
-        data = load_data(recipe, data_dir, say)
-        task_class = named(recipe.task)
-        options = task_class.Options.model_validate(recipe.options)
-        labels = task_class.find_labels((row for stage in data.train for row in stage), options)
-        task = task_class(options, labels)
-        if session.main:
-            run.write_json("data.json", data.record)
-            run.write_json("environment.json", environment(session.device, session.world))
-        _warn_unknown_labels(task, data, say)
-        session.build(labels, [row.tokens for stage in data.train for row in stage], say)
-        loop = _Training(recipe, run, session, task, data, signals, say, tick)
-        loop.resume(continued)
-        loop.stages()
-        return loop.finish()
+        try:
+            say = run.say if session.main else lambda _: None
+            for note in session.notes:
+                say(f"note: {note}")
+            data = load_data(recipe, data_dir, say)
+            task_class = named(recipe.task)
+            options = task_class.Options.model_validate(recipe.options)
+            labels = task_class.find_labels((row for stage in data.train for row in stage), options)
+            task = task_class(options, labels)
+            if session.main:
+                run.write_json("data.json", data.record)
+                run.write_json("environment.json", environment(session.device, session.world))
+            _warn_unknown_labels(task, data, say)
+            session.build(labels, [row.tokens for stage in data.train for row in stage], say)
+            loop = _Training(recipe, run, session, task, data, signals, say, tick)
+            loop.resume(continued)
+            loop.stages()
+            return loop.finish()
+        finally:
+            run.release()
 
 
 def _warn_unknown_labels(task: Task, data: Data, say: Say) -> None:
@@ -325,7 +328,7 @@ class _Training:
                         guess, scores[name] = self._score(rows)
                     except Preempted:
                         raise self.stop() from None
-                    fmt = "conllu" if "conllu" in rows[0].extra else "conll"
+                    fmt = next(entry["format"] for entry in self.data.record if entry["use"] == name)
                     with write_whole(self.run.path / "predictions" / f"{name}.{fmt}") as file:
                         formats.named(fmt).write(guess, file)
                     low, high = scores[name]["interval"]

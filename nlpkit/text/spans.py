@@ -7,11 +7,12 @@ and the lone token too (Ratinov and Roth, 2009).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 SCHEMES = ("iob1", "iob2", "iobes", "bilou")
-_PREFIXES = {"iob1": "BI", "iob2": "BI", "iobes": "BIES", "bilou": "BILU"}
+_PREFIXES = {"iob1": ("B", "I"), "iob2": ("B", "I"), "iobes": tuple("BIES"), "bilou": tuple("BILU")}
 _TO_IOB2 = {"B": "B", "I": "I", "E": "I", "S": "B", "L": "I", "U": "B"}
 
 
@@ -30,19 +31,26 @@ def split(tag: str) -> tuple[str, str]:
 
 
 def detect(rows: Iterable[Sequence[str]]) -> str:
-    """The scheme of a corpus, from its prefixes; between IOB1 and IOB2 by how entities mostly open."""
+    """The scheme of a corpus, by the majority of what tells two schemes apart.
+
+    E- and S- speak for IOBES, L- and U- for BILOU; between IOB1 and IOB2 it is how entities mostly open.
+    """
+    marks: Counter[str] = Counter()
     opens_i = opens_b = 0
     for tags in rows:
         before = ""
         for tag in tags:
             prefix, label = split(tag)
-            if prefix in "ES" and label:
-                return "iobes"
-            if prefix in "LU" and label:
-                return "bilou"
+            if label:
+                marks[prefix] += 1
             opens_b += prefix == "B"
             opens_i += prefix == "I" and before != label
             before = label
+    ends = {"iobes": marks["E"] + marks["S"], "bilou": marks["L"] + marks["U"]}
+    best = max(ends, key=lambda name: ends[name])
+    # every entity of these two has an end or stands alone; a stray S- among many B- is a slip
+    if 2 * ends[best] > marks["B"]:
+        return best
     return "iob1" if opens_i > opens_b else "iob2"
 
 

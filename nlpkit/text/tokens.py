@@ -16,7 +16,7 @@ _TOKEN = regex.compile(
     https?://[^\s<>"]+[^\s<>"\p{P}]
   | [@\#][\p{L}\p{M}\p{N}_]+
   | [\p{Han}\p{Hiragana}\p{Katakana}]\p{M}*
-  | \p{N}+(?:[.,:/\-]\p{N}+)*(?![\p{L}\p{M}])
+  | \p{N}++(?:[.,:/\-]\p{N}++)*+(?![\p{L}\p{M}])
   | (?:(?![\p{Han}\p{Hiragana}\p{Katakana}])[\p{L}\p{M}\p{N}\u200c\u200d\u00ad])+
     (?:['’\-‐·](?:(?![\p{Han}\p{Hiragana}\p{Katakana}])[\p{L}\p{M}\p{N}\u200c\u200d\u00ad])+)*
   | \p{Emoji_Presentation}[\ufe0f\u200d\p{Emoji_Modifier}\p{Emoji_Presentation}]*

@@ -32,6 +32,12 @@ def test_scheme_is_found(tags: list[str], scheme: str) -> None:
     assert spans.faults(tags, scheme) == []
 
 
+def test_one_slip_does_not_turn_the_whole_corpus() -> None:
+    assert spans.detect([["B-PER", "I-PER", "O"]] * 9 + [["S-PER", "O"]]) == "iob2"
+    assert spans.detect([["B-PER", "I-PER"], ["-PER"]]) == "iob2"
+    assert spans.faults(["-PER", "BI-PER"], "iob2")
+
+
 def test_a_few_opening_i_tags_do_not_make_iob1() -> None:
     assert spans.detect([["B-PER", "O"]] * 9 + [["I-PER", "O"]]) == "iob2"
 

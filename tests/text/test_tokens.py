@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import unicodedata
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +24,10 @@ def test_no_script_is_cut_at_its_marks() -> None:
         assert cut(text) == [text]
 
 
+def test_numbers_are_not_cut_before_letters() -> None:
+    assert cut("the 12th of 3.14abc, 5km") == ["the", "12th", "of", "3", ".", "14abc", ",", "5km"]
+
+
 def test_joiners_stay_inside() -> None:
     assert cut("می\u200cخواهم را") == ["می\u200cخواهم", "را"]
 
@@ -35,7 +40,7 @@ def test_han_is_cut_by_character() -> None:
 def test_offsets_cover_all_but_blanks(text: str) -> None:
     found = words(text)
     assert all(start < end for start, end in found)
-    assert all(a[1] <= b[0] for a, b in zip(found, found[1:], strict=False))
+    assert all(a[1] <= b[0] for a, b in pairwise(found))
     covered = {position for start, end in found for position in range(start, end)}
     assert all(char.isspace() for position, char in enumerate(text) if position not in covered)
 

@@ -24,5 +24,5 @@ def named(name: str) -> ModuleType:
 
 def guess(path: str, default: str) -> str:
     """The format by the file's name, a final ``.gz`` aside."""
-    stem = path.removesuffix(".gz").lower()
+    stem = path.lower().removesuffix(".gz")
     return next((name for ending, name in _ENDINGS.items() if stem.endswith(ending)), default)

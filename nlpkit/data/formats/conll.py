@@ -15,11 +15,16 @@ from dataclasses import dataclass
 from typing import IO
 
 from nlpkit.data.files import Lines, Problem, Report
-from nlpkit.data.rows import TokenRow
+from nlpkit.data.rows import TokenRow, refuse
 from nlpkit.errors import InputError
 
 _BLANK = " \t"
 _RUN = re.compile(r"[ \t]+")  # not str.split(): a no-break space or U+2028 may stand inside a token
+
+
+def _border(line: str) -> bool:
+    """Whether a document begins here; the line may be cut otherwise than the others."""
+    return "-DOCSTART-" in line and _RUN.split(line.strip(_BLANK), maxsplit=1)[0] == "-DOCSTART-"
 
 
 def _fields(line: str, tabbed: bool) -> list[str]:
@@ -28,7 +33,7 @@ def _fields(line: str, tabbed: bool) -> list[str]:
 
 def _majority(sample: list[str]) -> tuple[bool, int]:
     """(cut at tabs?, number of columns) by the majority of the first lines."""
-    content = [line for line in sample if line.strip(_BLANK) and not line.startswith("-DOCSTART-")]
+    content = [line for line in sample if line.strip(_BLANK) and not _border(line)]
     body = [line for line in content if not line.startswith("# ")] or content
     tabbed = sum("\t" in line for line in body) * 2 > len(body)
     counts = Counter(len(_fields(line, tabbed)) for line in body)
@@ -70,8 +75,7 @@ class _Layout:
             sign = "tab" if self.tabbed else "blank"
             what = f"{len(fields)} columns, {max(self.width, self.needed)} expected (cut at {sign}s)"
             report(Problem(where, number, "columns", what, "give every token line the same columns"))
-            if len(fields) < self.needed:
-                return None
+            return None
         token = fields[self.token].strip(_BLANK)
         tag = fields[self.tag].strip(_BLANK) if self.tag is not None else "O"
         if token and tag:
@@ -96,50 +100,61 @@ def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]
     lines = iter(lines)
     head = list(itertools.islice(lines, 200))
     layout = _find_layout([text for _, text in head], columns)
-    words: list[tuple[str, str]] = []
+    words: list[tuple[str, str, int]] = []
     comments: list[str] = []
-    first = count = document = 0
+    count = document = 0
 
     def row() -> TokenRow:
         extra = {"comments": "\n".join(comments)} if comments else {}
         if document:
             extra["doc"] = str(document)
-        tokens, tags = zip(*words, strict=True)
-        return TokenRow(str(count), tokens, tags if layout.tag is not None else None, extra=extra, line=first)
+        if not layout.tabbed:
+            extra["sep"] = " "
+        tokens, tags, places = zip(*words, strict=True)
+        kept = tags if layout.tag is not None else None
+        return TokenRow(str(count), tokens, kept, extra=extra, line=places[0], lines=places)
 
     for number, line in itertools.chain(head, lines):
-        if not line.strip(_BLANK):
-            if line:
+        border = _border(line)
+        if border or not line.strip(_BLANK):
+            if line and not border:
                 what = "a separator line that holds blanks"
                 report(Problem(where, number, "stray-blank", what, "read as an empty line", warning=True))
             if words:
                 count += 1
                 yield row()
                 words, comments = [], []
+            document += border
             continue
         fields = layout.cut(line)
-        if fields[0] == "-DOCSTART-":
-            document += 1
-        elif line.startswith("#") and not words and len(fields) != layout.width:
+        if line.startswith("#") and not words and len(fields) != layout.width:
             comments.append(line)
         elif word := layout.parse(fields, where, number, report):
-            first = first if words else number
-            words.append(word)
+            words.append((*word, number))
     if words:
         count += 1
         yield row()
 
 
 def write(rows: Iterable[TokenRow], file: IO[str]) -> None:
-    """Token, tab where a token holds a blank, else blank; then the tag. One empty line after each row."""
+    """Token and tag (O in an untagged row), parted by a tab, or by a blank where the row was read so.
+
+    One empty line follows each row.
+
+    A token or tag that a column cannot hold (a tab, a line feed, blanks at its ends) raises InputError.
+    """
     document = ""
     for row in rows:
         if row.extra.get("doc", "") != document:
-            document = row.extra["doc"]
-            file.write("-DOCSTART- O\n\n")
+            document = row.extra.get("doc", "")
+            file.write("-DOCSTART-\tO\n\n")
         if "comments" in row.extra:
-            file.write(row.extra["comments"] + "\n")
+            file.write(row.extra["comments"].replace("\t", " ") + "\n")
+        sep = row.extra.get("sep", "\t")
         tags = row.tags if row.tags is not None else ["O"] * len(row.tokens)
         for token, tag in zip(row.tokens, tags, strict=True):
-            file.write(f"{token}\t{tag}\n")
+            refuse(row, (token, tag), "\t\n\0", "conll")
+            if token.strip(_BLANK) != token or tag.strip(_BLANK) != tag or token == "-DOCSTART-":
+                raise InputError(f"row {row.id}: conll would read `{token}`, `{tag}` otherwise", "use --to jsonl")
+            file.write(f"{token}{sep}{tag}\n")
         file.write("\n")

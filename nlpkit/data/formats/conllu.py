@@ -7,24 +7,24 @@ The tag is UPOS; ``columns: {tag: xpos}`` or ``{tag: misc:NER}`` reads another c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
 
 from nlpkit.data.files import Lines, Problem, Report
-from nlpkit.data.rows import TokenRow
+from nlpkit.data.rows import TokenRow, refuse
 from nlpkit.errors import InputError
 
 COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
-_WORD = re.compile(r"[1-9][0-9]*\Z")
-_RANGE = re.compile(r"([1-9][0-9]*)-([1-9][0-9]*)\Z")
+_WORD = re.compile(r"[1-9][0-9]{0,8}\Z")
+_RANGE = re.compile(r"([1-9][0-9]{0,8})-([1-9][0-9]{0,8})\Z")
 _EMPTY = re.compile(r"[0-9]+\.[1-9][0-9]*\Z")
 
 
-def _place(columns: dict[str, int | str]) -> tuple[int, str]:
+def _place(tag: int | str) -> tuple[int, str]:
     """(column, key inside it or the empty string)."""
-    name, _, key = str(columns.get("tag", "upos")).partition(":")
+    name, _, key = str(tag).partition(":")
     if name not in COLUMNS or (key and name not in ("feats", "misc")):
-        raise InputError(f"no CoNLL-U column `{columns['tag']}`", "for example upos, xpos, misc:NER")
+        raise InputError(f"no CoNLL-U column `{tag}`", "for example upos, xpos, misc:NER")
     return COLUMNS.index(name), key
 
 
@@ -37,13 +37,20 @@ def _get(field: str, key: str) -> str:
 def _put(field: str, key: str, value: str) -> str:
     if not key:
         return value
-    parts = [part for part in field.split("|") if part != "_" and part.partition("=")[0] != key]
-    return "|".join(sorted([*parts, f"{key}={value}"], key=str.lower)) or "_"
+    parts = [] if field == "_" else field.split("|")
+    names = [part.partition("=")[0] for part in parts]
+    if key in names:
+        parts[names.index(key)] = f"{key}={value}"
+    elif value != "O":  # which is what `_get` says of a key that is not there
+        at = next((number for number, name in enumerate(names) if name.lower() > key.lower()), len(names))
+        parts.insert(at, f"{key}={value}")
+    return "|".join(parts) or "_"
 
 
 def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]) -> Iterator[TokenRow]:
-    """Yield sentences; the block as it stood is in ``extra["conllu"]``."""
-    column, key = _place(columns)
+    """Yield sentences; ``extra`` holds the block as it stood (``conllu``) and where its tags are (``conllu:tag``)."""
+    tag = str(columns.get("tag", "upos"))
+    _place(tag)
     block: list[tuple[int, str]] = []
     count = 0
     for number, line in lines:
@@ -63,24 +70,23 @@ def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]
             )
         if block:
             count += 1
-            if row := _sentence(block, where, report, column, key, count):
+            if row := _sentence(block, where, report, tag, count):
                 yield row
             block = []
     if block:
         what = "the file ends without an empty line after its last sentence"
         report(Problem(where, block[-1][0], "final-line", what, "read all the same", warning=True))
-        if row := _sentence(block, where, report, column, key, count + 1):
+        if row := _sentence(block, where, report, tag, count + 1):
             yield row
 
 
-def _sentence(
-    block: list[tuple[int, str]], where: str, report: Report, column: int, key: str, count: int
-) -> TokenRow | None:
-    tokens: list[str] = []
-    tags: list[str] = []
+def _sentence(block: list[tuple[int, str]], where: str, report: Report, tag: str, count: int) -> TokenRow | None:
+    column, key = _place(tag)
+    words: list[tuple[str, str, int]] = []
     meta: dict[str, str] = {}
-    spaces: list[tuple[str, bool]] = []  # surface form, followed by a space
-    first, covered = 0, 0
+    spaces: list[bool] = []  # whether a space follows the word
+    last = 0
+    multiword: tuple[int, str, int] | None = None  # line, number and last word of the latest one
     for number, line in block:
         if line.startswith("#"):
             name, sign, value = line[1:].partition("=")
@@ -93,70 +99,70 @@ def _sentence(
             report(Problem(where, number, "columns", what, "CoNLL-U separates its ten columns by single tabs"))
             continue
         ident, form = fields[0], fields[1]
-        if not form:
+        if not form.strip(" "):
             report(Problem(where, number, "empty-field", "the form is empty", "write `_` for a form that is not known"))
             continue
-        gap = "SpaceAfter=No" not in fields[9].split("|")
         if match := _RANGE.match(ident):
             start, end = int(match[1]), int(match[2])
-            if start != len(tokens) + 1 or end <= start:
-                report(
-                    Problem(
-                        where,
-                        number,
-                        "ids",
-                        f"multiword token {ident} does not cover the next words",
-                        "number words from 1",
-                    )
-                )
-            covered = end
-            spaces.append((form, gap))
+            if start != last + 1 or end <= start or (multiword and start <= multiword[2]):
+                what = f"multiword token {ident} does not cover the next words"
+                report(Problem(where, number, "ids", what, "number words from 1"))
+            multiword = number, ident, end
         elif _EMPTY.match(ident):
             continue
         elif _WORD.match(ident):
-            if int(ident) != len(tokens) + 1:
-                what = f"word {ident} where {len(tokens) + 1} was expected"
+            if int(ident) != last + 1:
+                what = f"word {ident} where {last + 1} was expected"
                 report(Problem(where, number, "ids", what, "number words from 1; is an empty line missing?"))
-            first = first or number
-            tokens.append(form)
-            tags.append(_get(fields[column], key))
-            if len(tokens) > covered:
-                spaces.append((form, gap))
+            last = int(ident)
+            found = _get(fields[column], key)
+            if not found:
+                report(Problem(where, number, "empty-field", "the tag is empty", "fill it, or write `_`"))
+            words.append((form, found or "_", number))
+            spaces.append("SpaceAfter=No" not in fields[9].split("|"))
         else:
             report(Problem(where, number, "ids", f"`{ident}` is no word number", "write 1, 3-4 or 8.1"))
-    if not tokens:
+    if multiword and multiword[2] > last:
+        what = f"multiword token {multiword[1]} goes beyond the last word, {last}"
+        report(Problem(where, multiword[0], "ids", what, "number words from 1"))
+    if not words:
         report(Problem(where, block[0][0], "empty-sentence", "a block without words", "remove it"))
         return None
-    text, offsets = _surface(tokens, spaces, covered > 0)
+    tokens, tags, places = zip(*words, strict=True)
+    kept = {"conllu": "\n".join(line for _, line in block), "conllu:tag": tag}
+    # words inside a multiword token have no offsets of their own
+    text, offsets = (None, None) if multiword else _surface(tokens, spaces)
     return TokenRow(
-        meta.get("sent_id", str(count)), tuple(tokens), tuple(tags), meta.get("lang", ""),
-        {"conllu": "\n".join(line for _, line in block), **{f"meta:{k}": v for k, v in meta.items()}},
-        text if offsets is not None else None, offsets, first,
+        meta.get("sent_id", str(count)), tokens, tags, meta.get("lang", ""),
+        {**kept, **{f"meta:{name}": value for name, value in meta.items()}},
+        text, offsets, places[0], lines=places,
     )  # fmt: skip
 
 
-def _surface(
-    tokens: list[str], spaces: list[tuple[str, bool]], multiword: bool
-) -> tuple[str, list[tuple[int, int]] | None]:
-    """The sentence with its spaces. Words inside a multiword token have no offsets of their own: then none."""
-    if multiword:
-        return "", None
+def _surface(tokens: Sequence[str], spaces: list[bool]) -> tuple[str, list[tuple[int, int]]]:
+    """The sentence with its spaces, and the offsets of its words."""
     text, offsets = "", []
-    for form, gap in spaces:
+    for form, gap in zip(tokens, spaces, strict=True):
         offsets.append((len(text), len(text) + len(form)))
         text += form + (" " if gap else "")
-    return text.rstrip(" "), offsets
+    return text[: offsets[-1][1]], offsets
 
 
 def write(rows: Iterable[TokenRow], file: IO[str], columns: dict[str, int | str] | None = None) -> None:
-    """Write rows; a row read from CoNLL-U keeps all its other columns and lines."""
-    column, key = _place(columns or {})
+    """Write rows; a row read from CoNLL-U keeps all its other columns and lines, and its tags where they stood.
+
+    A token or tag that a column cannot hold raises InputError.
+    """
     for row in rows:
-        tags = list(row.tags) if row.tags is not None else ["_"] * len(row.tokens)
+        column, key = _place((columns or {}).get("tag", row.extra.get("conllu:tag", "upos")))
+        tags = list(row.tags) if row.tags is not None else ["O" if key else "_"] * len(row.tokens)
+        refuse(row, tags, "\t\n\0|" if key else "\t\n\0", "conllu")
         if "conllu" not in row.extra:
+            refuse(row, (token.strip(" ") for token in row.tokens), "\t\n\0", "conllu")
+            refuse(row, (row.id or "_", row.lang or "_"), "\n\0", "conllu")
             text = row.text if row.text is not None else " ".join(row.tokens)
             file.write(f"# sent_id = {row.id}\n")
-            file.write("# text = " + text.replace("\n", " ") + "\n")
+            file.write("# text = " + text.replace("\n", " ").replace("\r", " ") + "\n")
             if row.lang:
                 file.write(f"# lang = {row.lang}\n")
             for number, (token, tag) in enumerate(zip(row.tokens, tags, strict=True), 1):

@@ -15,4 +15,4 @@ def write(rows: Iterable[TokenRow], file: IO[str]) -> None:
     for row in rows:
         for item in entities(row):
             fields = [row.id, item["start"], item["end"], item["label"], item.get("score", ""), item["text"]]
-            file.write("\t".join(str(field).replace("\t", " ") for field in fields) + "\n")
+            file.write("\t".join(str(field).replace("\t", " ").replace("\n", " ") for field in fields) + "\n")

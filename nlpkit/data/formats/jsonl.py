@@ -1,21 +1,29 @@
 """JSON Lines: one object a row.
 
 Read: ``{"tokens": [...], "tags": [...]}``, or ``{"text": "...", "entities": [{"start", "end", "label"}]}``
-(``spans`` serves too, and ``label: [[start, end, "PER"]]`` as doccano writes it). Offsets count Unicode
-characters; where an entity carries its ``text`` it is compared with ``text[start:end]``.
+(``spans`` serves too, and ``label: [[start, end, "PER"]]`` as doccano writes it), or ``text``, ``tokens`` and entities
+that begin and end where tokens do. Offsets count Unicode characters; where an entity carries its ``text`` it is
+compared with ``text[start:end]``.
 Write: all of these, with offsets that satisfy ``text[start:end]``.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import IO, Any
 
 from nlpkit.data.files import Lines, Problem, Report
 from nlpkit.data.rows import TokenRow, surface
 from nlpkit.text.spans import Span, from_spans, to_spans
 from nlpkit.text.tokens import words
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+_OWN = ("offsets", "tags", "entities", "spans", "label", "tokens", "text", "id", "lang")
 
 
 class _Bad(Exception):
@@ -41,20 +49,39 @@ def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]
             continue
         count += 1
         try:
-            try:
-                data = json.loads(line)
-            except ValueError as error:
-                raise _Bad("json", f"not JSON: {error}", "one object a line") from None
-            if not isinstance(data, dict):
-                raise _Bad("json", "not a JSON object", "write {...}")
-            yield _row(data, keys, number, count)
+            data = _parse(line)
+            row = _row(data, keys, number, count)
         except _Bad as bad:
             code, what, fix = bad.args
             report(Problem(where, number, code, what, fix))
+            continue
+        if row.text is None and data.get(keys["text"]) is not None:
+            what = "the tokens do not stand in the text one after the other"
+            report(Problem(where, number, "offsets", what, "the text is set aside", warning=True))
+        known = {*keys.values(), *_OWN}
+        if others := {key: value for key, value in data.items() if key not in known}:
+            row = replace(row, extra={"json": json.dumps(others, ensure_ascii=False)})
+        yield row
+
+
+def _parse(line: str) -> dict[str, Any]:
+    try:
+        data = json.loads(line)
+        if _SURROGATE.search(line):
+            json.dumps(data, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start])
+        raise _Bad("surrogate", f"{half} is half of a surrogate pair", "restore the character") from None
+    except (ValueError, RecursionError) as error:
+        raise _Bad("json", f"not JSON: {error}", "one object a line") from None
+    if not isinstance(data, dict):
+        raise _Bad("json", "not a JSON object", "write {...}")
+    return data
 
 
 def _row(data: dict[str, Any], keys: dict[str, str], number: int, count: int) -> TokenRow:
-    ident, lang = str(data.get(keys["id"], count)), str(data.get(keys["lang"], ""))
+    ident, lang = data.get(keys["id"]), data.get(keys["lang"])
+    ident, lang = str(count if ident is None else ident), str("" if lang is None else lang)
     text = data.get(keys["text"])
     tokens = data.get(keys["tokens"])
     if text is not None and not isinstance(text, str):
@@ -69,23 +96,36 @@ def _row(data: dict[str, Any], keys: dict[str, str], number: int, count: int) ->
     if tags is not None and (not isinstance(tags, list) or len(tags) != len(tokens)):
         found = len(tags) if isinstance(tags, list) else "no"
         raise _Bad("json", f"{found} tags for {len(tokens)} tokens", "give every token one tag")
-    if tags is not None and not all(isinstance(tag, str) for tag in tags):
-        raise _Bad("json", "tags are not strings", "write label names, not numbers")
-    offsets = _align(text, tokens) if text is not None else None
+    if tags is not None and not all(isinstance(tag, str) and tag for tag in tags):
+        raise _Bad("json", "tags are not strings, or empty", "write label names, not numbers")
+    offsets = _align(text, tokens, data.get("offsets")) if text is not None else None
+    if tags is None and (entities := _entities(data, keys)) is not None:
+        if text is None or offsets is None:
+            raise _Bad("offsets", "entities, but no `text` that holds the tokens", "give every token one tag")
+        _edges(entities, text)
+        tags = _tags(entities, offsets)
     return TokenRow(
         ident,
         tuple(tokens),
         None if tags is None else tuple(tags),
         lang,
         {},
-        text if offsets else None,
+        text if offsets is not None else None,
         offsets,
         number,
     )
 
 
-def _align(text: str, tokens: list[str]) -> list[tuple[int, int]] | None:
-    """Offsets of ``tokens`` in ``text``, in order; None where they do not all occur."""
+def _is_offset(pair: Any) -> bool:
+    return isinstance(pair, list) and len(pair) == 2 and all(type(edge) is int and edge >= 0 for edge in pair)
+
+
+def _align(text: str, tokens: list[str], given: Any) -> list[tuple[int, int]] | None:
+    """Offsets of ``tokens`` in ``text``, in order: those ``given`` if they fit; None where not all tokens occur."""
+    if isinstance(given, list) and len(given) == len(tokens) and all(map(_is_offset, given)):
+        edges = [edge for pair in given for edge in pair]
+        if edges == sorted(edges) and [text[start:end] for start, end in given] == tokens:
+            return [(start, end) for start, end in given]
     offsets, at = [], 0
     for token in tokens:
         start = text.find(token, at)
@@ -97,7 +137,8 @@ def _align(text: str, tokens: list[str]) -> list[tuple[int, int]] | None:
 
 
 def _entities(data: dict[str, Any], keys: dict[str, str]) -> list[dict[str, Any]] | None:
-    found = data.get(keys["entities"], data.get("spans", data.get("label")))
+    label = data.get("label")  # of the whole text, if it is no list
+    found = data.get(keys["entities"], data.get("spans", label if isinstance(label, list) else None))
     if found is None:
         return None
     if not isinstance(found, list):
@@ -106,8 +147,8 @@ def _entities(data: dict[str, Any], keys: dict[str, str]) -> list[dict[str, Any]
     for item in found:
         if isinstance(item, list) and len(item) == 3:
             item = {"start": item[0], "end": item[1], "label": item[2]}
-        good = isinstance(item, dict) and all(isinstance(item.get(key), int) for key in ("start", "end"))
-        if not good or not isinstance(item.get("label"), str):
+        good = isinstance(item, dict) and all(type(item.get(key)) is int for key in ("start", "end"))
+        if not good or not isinstance(item.get("label"), str) or not item["label"]:
             raise _Bad("json", f"`{item}` is no entity", 'write {"start": 0, "end": 5, "label": "PER"}')
         result.append(item)
     return result
@@ -115,8 +156,15 @@ def _entities(data: dict[str, Any], keys: dict[str, str]) -> list[dict[str, Any]
 
 def _from_text(data: dict[str, Any], keys: dict[str, str], text: str, ident: str, lang: str, number: int) -> TokenRow:
     entities = _entities(data, keys)
-    cuts: list[int] = []
-    for item in entities or []:
+    offsets = words(text, tuple(_edges(entities or [], text)))
+    tags = None if entities is None else _tags(entities, offsets)
+    return TokenRow(ident, tuple(text[s:e] for s, e in offsets), tags, lang, {}, text, offsets, number)
+
+
+def _edges(entities: list[dict[str, Any]], text: str) -> list[int]:
+    """Where the entities begin and end, once it is known that they lie well in ``text``."""
+    edges: list[int] = []
+    for item in entities:
         start, end, label = item["start"], item["end"], item["label"]
         if not 0 <= start < end <= len(text):
             raise _Bad(
@@ -134,27 +182,28 @@ def _from_text(data: dict[str, Any], keys: dict[str, str], text: str, ident: str
             raise _Bad(
                 "offsets", f"{label} {start}-{end} begins or ends with a blank", "take the blank out of the span"
             )
-        cuts += [start, end]
-    offsets = words(text, tuple(cuts))
-    tags = None
-    if entities is not None:
-        starts = {start: i for i, (start, _) in enumerate(offsets)}
-        ends = {end: i + 1 for i, (_, end) in enumerate(offsets)}
-        try:
-            spans = [Span(item["label"], starts[item["start"]], ends[item["end"]]) for item in entities]
-            tags = tuple(from_spans(spans, len(offsets)))
-        except ValueError as error:
-            raise _Bad("overlap", str(error), "tags cannot hold overlapping entities") from None
-        except KeyError as error:
-            raise _Bad("offsets", f"no token begins or ends at character {error}", "") from None
-    return TokenRow(ident, tuple(text[s:e] for s, e in offsets), tags, lang, {}, text, offsets, number)
+        edges += [start, end]
+    return edges
+
+
+def _tags(entities: list[dict[str, Any]], offsets: list[tuple[int, int]]) -> tuple[str, ...]:
+    """IOB2 tags of the tokens at ``offsets``."""
+    starts = {start: i for i, (start, _) in enumerate(offsets)}
+    ends = {end: i + 1 for i, (_, end) in enumerate(offsets)}
+    try:
+        spans = [Span(item["label"], starts[item["start"]], ends[item["end"]]) for item in entities]
+        return tuple(from_spans(spans, len(offsets)))
+    except ValueError as error:
+        raise _Bad("overlap", str(error), "tags cannot hold overlapping entities") from None
+    except KeyError as error:
+        raise _Bad("offsets", f"no token begins or ends at character {error}", "") from None
 
 
 def write(rows: Iterable[TokenRow], file: IO[str]) -> None:
-    """One object a row: id, lang, text, tokens, offsets, tags, entities, and scores where there are any."""
+    """One object a row: id, lang, text, tokens, offsets, tags, entities, and the keys that the row came with."""
     for row in rows:
         text, offsets = surface(row)
-        data: dict[str, Any] = {"id": row.id}
+        data: dict[str, Any] = {"id": row.id, **json.loads(row.extra.get("json", "{}"))}
         if row.lang:
             data["lang"] = row.lang
         data |= {"text": text, "tokens": list(row.tokens), "offsets": [list(pair) for pair in offsets]}

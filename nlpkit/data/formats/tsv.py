@@ -5,11 +5,12 @@ Nothing is quoted: a ``"`` is a character like any other. ``lang`` and ``id`` ar
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import IO
 
 from nlpkit.data.files import Lines, Problem, Report
-from nlpkit.data.rows import TokenRow
+from nlpkit.data.rows import TokenRow, refuse
 from nlpkit.errors import InputError
 
 
@@ -45,11 +46,19 @@ def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]
 
 
 def write(rows: Iterable[TokenRow], file: IO[str]) -> None:
-    """Write id, lang, tokens, tags. A token that holds a blank raises InputError: TSV cannot hold it."""
-    file.write("id\tlang\ttokens\ttags\n")
-    for row in rows:
-        for token in row.tokens:
-            if not token or " " in token or "\t" in token or "\n" in token:
-                raise InputError(f"row {row.id}: token `{token}` holds a blank, which TSV cannot", "use --to jsonl")
-        tags = " ".join(row.tags) if row.tags is not None else ""
-        file.write(f"{row.id}\t{row.lang}\t{' '.join(row.tokens)}\t{tags}\n")
+    """Write id, lang, tokens, and tags where the first row has some.
+
+    What TSV cannot hold raises InputError: a token or tag with a blank in it, tagged rows among untagged ones.
+    """
+    rows = iter(rows)
+    head = list(itertools.islice(rows, 1))
+    tagged = not head or head[0].tags is not None
+    file.write("id\tlang\ttokens" + "\ttags" * tagged + "\n")
+    for row in itertools.chain(head, rows):
+        if (row.tags is not None) != tagged:
+            what = "has no tags, the rows before it have" if tagged else "has tags, the rows before it have none"
+            raise InputError(f"row {row.id} {what}: a table cannot hold both", "use --to jsonl")
+        refuse(row, (*row.tokens, *(row.tags or ())), " \t\n\0", "tsv")
+        refuse(row, (row.id or "_", row.lang or "_"), "\t\n\0", "tsv")
+        fields = [row.id, row.lang, " ".join(row.tokens), *([" ".join(row.tags)] if row.tags is not None else [])]
+        file.write("\t".join(fields) + "\n")
