@@ -2,8 +2,8 @@
 
     python benchmarks/predict_throughput.py --model MODEL --card wnut17_en --data-dir DIR
 
-The pipeline gets the sentences as text (words joined by blanks), nlpkit as words. Labels are compared word by word. The best
-of --rounds passes counts for each system; they take turns. F1 is strict span F1 on the card's test split.
+The pipeline gets the sentences as text (words joined by blanks), nlpkit as words. Labels are compared word by word. The
+best of --rounds passes counts for each system; they take turns. F1 is strict span F1 on the card's test split.
 """
 
 from __future__ import annotations

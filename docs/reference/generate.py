@@ -18,12 +18,27 @@ os.environ["COLUMNS"] = "100"
 os.environ["TERM"] = "dumb"
 os.environ["NO_COLOR"] = "1"
 
-from nlpkit.cli.app import app  # noqa: E402 (the width of help is read on import)
-from nlpkit.config import card, recipe  # noqa: E402
-from nlpkit.tasks import named, names  # noqa: E402
+from nlpkit.cli.app import app
+from nlpkit.config import card, recipe
+from nlpkit.tasks import named, names
 
 HERE = Path(__file__).parent
 MADE = "<!-- made by docs/reference/generate.py; change the code, then `make docs` -->\n"
+RECIPE = """# Recipe
+
+A YAML file; `nlpkit recipe copy ner my.yaml` makes one to edit.
+
+`KEY=VALUE` after the recipe's name changes it: `stages.0.lr=5e-5`, `model.base=FOLDER`, `options.types='[PER, LOC]'`.
+Choosing `model.base` or `model.scratch.arch` unsets what belongs to the other kinds of model.
+
+`data.train=FILE data.dev=FILE data.test=FILE` put own files in the place of the recipe's cards; `data.format`,
+`data.columns.tag`, `data.lang` and the other keys of [Source](#source) hold for all of them.
+"""
+CARD = """# Data card
+
+`data_cards/NAME.md`: Hugging Face front matter with one `nlpkit:` block, then prose under the headings What it is,
+How it was made, Known problems, Licence and consent, Citation.
+"""
 _COMMAND = re.compile(r"^  ([a-z-]+) {2,}", re.MULTILINE)
 
 
@@ -87,16 +102,15 @@ def section(model: type[BaseModel]) -> list[str]:
 
 
 def recipes() -> str:
-    parts = [MADE, "# Recipe\n", "A YAML file; `nlpkit recipe copy ner my.yaml` makes one to edit.",
-             "`KEY=VALUE` after the recipe's name changes it: `stages.0.lr=5e-5`, `model.base=FOLDER`, `options.types='[PER, LOC]'`.",
-             "`data.train=FILE data.dev=FILE data.test=FILE` put own files in the place of the recipe's cards; `data.format`,",
-             "`data.columns.tag`, `data.lang` and the other keys of [Source](#source) hold for all of them.\n"]  # fmt: skip
-    for model in (recipe.Recipe, recipe.Model, recipe.BilstmScratch, recipe.BertScratch, recipe.Stage, recipe.Source, recipe.Evaluate):
-        parts += section(model)
+    parts = [MADE, RECIPE]
+    for model in ("Recipe", "Model", "BilstmScratch", "BertScratch", "Stage", "Source", "Evaluate"):
+        parts += section(getattr(recipe, model))
     parts += ["## Defaults of a stage\n", "A key that a stage leaves out depends on the family of the model.\n"]
     keys = list(next(iter(recipe.FAMILY_DEFAULTS.values())))
     parts += ["| key | " + " | ".join(recipe.FAMILY_DEFAULTS) + " |", "|---" * (1 + len(recipe.FAMILY_DEFAULTS)) + "|"]
-    parts += [f"| `{key}` | " + " | ".join(f"{d.get(key)}" for d in recipe.FAMILY_DEFAULTS.values()) + " |" for key in keys]
+    parts += [
+        f"| `{key}` | " + " | ".join(f"{d.get(key)}" for d in recipe.FAMILY_DEFAULTS.values()) + " |" for key in keys
+    ]
     parts.append("")
     for name in names():
         parts += [f"## Options of {name}\n", *table(named(name).Options)]
@@ -104,10 +118,9 @@ def recipes() -> str:
 
 
 def cards() -> str:
-    parts = [MADE, "# Data card\n", "`data_cards/NAME.md`: Hugging Face front matter with one `nlpkit:` block, then prose under the headings",
-             "What it is, How it was made, Known problems, Licence and consent, Citation.\n"]  # fmt: skip
-    for model in (card.Card, card.CardBlock, card.CardFile, card.CardSplit, card.CardFormat, card.CardLabels, card.CardText):
-        parts += section(model)
+    parts = [MADE, CARD]
+    for model in ("Card", "CardBlock", "CardFile", "CardSplit", "CardFormat", "CardLabels", "CardText"):
+        parts += section(getattr(card, model))
     return "\n".join(parts)
 
 
