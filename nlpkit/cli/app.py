@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from nlpkit import __version__
 from nlpkit.cli import data, doctor, evaluate, model, ner, recipe, train
@@ -21,7 +23,24 @@ SETTINGS: dict[str, Any] = {
     "context_settings": {"help_option_names": ["-h", "--help"], "max_content_width": 100},
 }
 
-app = typer.Typer(help="Train, evaluate and run multilingual text models from the shell.", **SETTINGS)
+_CLOSED_PIPE = 141  # as the shell reports a program that SIGPIPE ended
+_HELP = """Train, evaluate and run multilingual text models from the shell.
+
+\b
+nlpkit train ner
+nlpkit evaluate runs/ner/default/model --card samples_ner
+"""
+
+
+class _Commands(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # Typer would leave with 1, which here means that the answer is no
+            raise typer.Exit(_CLOSED_PIPE) from None
+
+
+app = typer.Typer(cls=_Commands, help=_HELP, **SETTINGS)
 
 
 def _version(wanted: bool) -> None:
@@ -63,19 +82,31 @@ def main() -> None:
                 encoding="utf-8", newline="\n", errors="strict" if stream is sys.stdout else "backslashreplace"
             )
     try:
-        app()
+        try:
+            app(prog_name="nlpkit")
+        finally:
+            sys.stdout.flush()  # here, where a full disk or a closed pipe can still be told
     except NlpkitError as error:
         if debug:
             traceback.print_exc()
         _fail(error.message, error.hint)
         _leave(error.exit_code)
     except BrokenPipeError:  # `| head` has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        _leave(141)
+        _drop_output()
+        _leave(_CLOSED_PIPE)
     except KeyboardInterrupt:
         _leave(130)
     except MemoryError:
         _fail("out of memory", "smaller batches: --batch-tokens 256, or batch_tokens in the recipe")
+        _leave(3)
+    except OSError as error:
+        if debug:
+            traceback.print_exc()
+        _drop_output()
+        where = f" `{error.filename}`" if error.filename else ""
+        _fail(
+            f"reading or writing{where} failed: {error.strerror or error}", "is the disk full, or a folder read-only?"
+        )
         _leave(3)
     except Exception as error:
         if debug:
@@ -85,6 +116,12 @@ def main() -> None:
             "NLPKIT_DEBUG=1 shows the traceback; please report it",
         )
         _leave(3)
+
+
+def _drop_output() -> None:
+    """What is still in the buffer of stdout goes nowhere: it cannot be written, and Python would complain at exit."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _leave(code: int) -> None:

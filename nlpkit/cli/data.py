@@ -13,7 +13,13 @@ from nlpkit.cli import options
 from nlpkit.cli.streams import print_json, print_lines, stderr, table
 from nlpkit.errors import CheckFailed, InputError
 
-app = typer.Typer(help="Data cards and data files.", no_args_is_help=True, rich_markup_mode=None)
+_HELP = """List, show, fetch, check and convert data cards and data files.
+
+\b
+nlpkit data list
+nlpkit data check my.conll
+"""
+app = typer.Typer(help=_HELP, no_args_is_help=True, rich_markup_mode=None)
 Card = Annotated[str, typer.Argument(metavar="CARD", help="Name of a card, see `nlpkit data list`.")]
 _SHOWN = 5
 
@@ -127,13 +133,15 @@ def _sources(
 ) -> list[tuple[str, str, dict[str, int | str], str, str]]:
     """(path, format, columns, scheme, normal form) of files and of the splits of cards."""
     from nlpkit.config import card as cards
+    from nlpkit.config.explain import nearest
     from nlpkit.data import formats
     from nlpkit.data.load import find
 
-    known = set(cards.names())
+    known = cards.names()
     found: list[tuple[str, str, dict[str, int | str], str, str]] = []
     for name in names:
-        if name in known and not Path(name).exists():
+        is_file = name == "-" or Path(name).exists()
+        if name.endswith(".md") or (name in known and not is_file):
             card = cards.load(name)
             block = card.nlpkit
             found += [
@@ -149,6 +157,8 @@ def _sources(
         else:
             fmt = read or formats.guess(name, "conll")
             options.choice(fmt, formats.READ, "--from")
+            if not is_file:
+                raise InputError(f"no file or card `{name}`{nearest(name, known)}", "see `nlpkit data list`")
             found.append((name, fmt, options.columns(column), "auto", "NFC"))
     return found
 
@@ -180,7 +190,7 @@ def check(
     show_all: Annotated[bool, typer.Option("--all", help="Show every problem, not the first five of a kind.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Report everything that is wrong or odd in files: path:line, what, fix. Exit 1 if something is wrong.
+    """Report everything that is wrong or odd in files as path:line, what, fix; exit 1 if something is wrong.
 
     \b
     nlpkit data check my.conll
@@ -220,6 +230,8 @@ def stats(
         print_json([{k: v for k, v in findings.as_dict().items() if k != "problems"} for findings in found])
         return
     for findings in found:
+        if findings.errors:
+            stderr.say(f"note: {len(findings.errors)} errors: nlpkit data check {findings.path}")
         mean = findings.tokens / findings.rows if findings.rows else 0.0
         print_lines(
             [
@@ -261,16 +273,17 @@ def convert(
     options.choice(to, formats.WRITE, "--to")
     options.choice(scheme or "iob2", spans.SCHEMES, "--scheme")
     report = Strictly()
-    rows = list(read_file(file, fmt, report, options.columns(column)))
+    columns = options.columns(column)
+    rows = list(read_file(file, fmt, report, columns))
     tags = [row.tags for row in rows if row.tags is not None]
-    if any(spans.split(tag)[1] for row in tags for tag in row):
+    are_spans = any(spans.split(tag)[1] for row in tags for tag in row)
+    if are_spans:
         came = spans.detect(tags)
-        fixed = []
-        for row in rows:
-            inner = spans.to_iob2(row.tags or (), came)
-            inner = spans.mend(inner) if mend else inner
-            fixed.append(replace(row, tags=spans.from_iob2(inner, scheme or "iob2")))
-        rows = fixed
-    formats.named(to).write(rows, sys.stdout)
+        for number, row in enumerate(rows):
+            if row.tags is not None:
+                inner = spans.to_iob2(row.tags, came)
+                inner = spans.mend(inner) if mend else inner
+                rows[number] = replace(row, tags=spans.from_iob2(inner, scheme or "iob2"))
+    options.write(to, rows, sys.stdout, read=fmt, columns=columns, spans=are_spans)
     for line in report.summary():
         stderr.say(f"note: {line}")

@@ -8,7 +8,7 @@ from nlpkit.errors import CheckFailed
 
 
 def doctor(as_json: options.Json = False) -> None:
-    """Show versions, devices and folders, and name what is known to go wrong. Exit 1 if something is wrong.
+    """Show versions, devices and folders, and name what is known to go wrong; exit 1 if something is wrong.
 
     \b
     nlpkit doctor

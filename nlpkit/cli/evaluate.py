@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,7 +28,7 @@ def _head(name: str, scores: dict[str, Any]) -> list[str]:
 
 def evaluate(
     model: Annotated[
-        str | None, typer.Argument(metavar="[MODEL]", help="Folder of a model; none with --guess.", show_default=False)
+        str | None, typer.Argument(metavar="MODEL", help="Folder of a model; none with --guess.", show_default=False)
     ] = None,
     card: Annotated[str | None, typer.Option(help="Data card to score on.", show_default=False)] = None,
     split: Annotated[str, typer.Option(help="Split of the card.")] = "test",
@@ -71,6 +72,7 @@ def evaluate(
     from nlpkit.jobs.predict import Predictor
     from nlpkit.jobs.report import scores_table
     from nlpkit.jobs.signals import Signals
+    from nlpkit.text import spans
 
     stderr.quiet = quiet
     if (model is None) == (guess is None):
@@ -84,6 +86,8 @@ def evaluate(
     if by is not None:
         options.choice(by, ("type", "lang"), "--by")
     options.choice(precision, ("fp32", "bf16", "int8"), "--precision")
+    options.choice(scheme or "iob2", spans.SCHEMES, "--scheme")
+    options.choice(read or "conll", formats.READ, "--from")
     limit = _limit(fail_under)
 
     def file_source(path: str) -> Source:
@@ -98,7 +102,7 @@ def evaluate(
         return Source.model_validate(given)
 
     source = (
-        Source.model_validate({"card": card, "split": split, "columns": options.columns(column)})
+        Source.model_validate({"card": card, "split": split, "columns": options.columns(column), "scheme": scheme})
         if card
         else file_source(str(gold))
     )
@@ -154,8 +158,8 @@ def _limit(text: str | None) -> tuple[str, float] | None:
         return None
     name, sign, value = text.partition("=")
     try:
-        if not sign:
+        if not sign or not math.isfinite(least := float(value)):
             raise ValueError
-        return name, float(value)
+        return name, least
     except ValueError:
         raise InputError(f"`--fail-under {text}` is not METRIC=VALUE", "for example: --fail-under f1=0.8") from None

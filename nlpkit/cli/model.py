@@ -11,13 +11,20 @@ from nlpkit.cli import options
 from nlpkit.cli.streams import print_json, print_lines, table
 from nlpkit.errors import InputError
 
-app = typer.Typer(help="Trained models.", no_args_is_help=True, rich_markup_mode=None)
+_HELP = """List, show and check trained models.
+
+\b
+nlpkit model list
+nlpkit model show runs/ner/default/model
+"""
+app = typer.Typer(help=_HELP, no_args_is_help=True, rich_markup_mode=None)
 Folder = Annotated[str, typer.Argument(metavar="MODEL", help="Folder of a model.")]
+_RUNS = Path("runs")
 
 
 @app.command("list")
 def list_(
-    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to look.")] = Path("runs"),
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to look.")] = _RUNS,
     as_json: options.Json = False,
 ) -> None:
     """List the models below a folder.
@@ -28,6 +35,8 @@ def list_(
     """
     from nlpkit.jobs.models import facts, find
 
+    if not folder.is_dir() and folder != _RUNS:
+        raise InputError(f"no folder `{folder}`", "nlpkit model list looks in `runs`")
     found = [facts(path) for path in find(folder)]
     if as_json:
         print_json(found)
@@ -63,7 +72,7 @@ def show(model: Folder, as_json: options.Json = False) -> None:
 
 @app.command()
 def check(model: Folder) -> None:
-    """Check that a model is whole and loads, and that its sample prediction works. Exit 2 if not.
+    """Check that a model is whole and loads, and that its sample prediction works; exit 2 if not.
 
     \b
     nlpkit model check runs/ner/default/model

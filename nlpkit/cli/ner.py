@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -59,6 +60,7 @@ def ner(
         raise InputError("both --text and files are given", "use one of them")
     fmt = read or (formats.guess(files[0], "text") if files else "text")
     options.choice(fmt, formats.READ, "--from")
+    columns, language = options.columns(column), parse(lang) if lang else ""
     written = options.choice(to or fmt, formats.WRITE, "--to")
     if model is None:
         raise InputError(
@@ -67,9 +69,12 @@ def ner(
         )
     report = Strictly()
     if text:
-        rows: Iterator[TokenRow] = formats.named("text").read(enumerate(text, 1), "--text", report, {})
+        if not all(map(_is_utf8, text)):
+            raise InputError("--text is not UTF-8")
+        plain = formats.named("text").read(enumerate(text, 1), "--text", report, {})
+        rows: Iterator[TokenRow] = (replace(row, lang=language) for row in plain)
     else:
-        rows = read_inputs(files or [], fmt, options.columns(column), parse(lang) if lang else "", report)
+        rows = read_inputs(files or [], read, columns, language, report)
     at_terminal = not files and not text and sys.stdin.isatty()
     with Signals() as signals:
         predictor = Predictor(model, task="ner", precision=precision, device=device, batch_tokens=batch_tokens)
@@ -80,7 +85,12 @@ def ner(
                 if number % CHUNK == 0 or at_terminal:
                     sys.stdout.flush()
 
-        formats.named(written).write(filled(), sys.stdout)
+        options.write(written, filled(), sys.stdout, read=fmt, columns=columns, spans=True)
         sys.stdout.flush()
     for line in report.summary():
         stderr.say(f"note: {line}")
+
+
+def _is_utf8(text: str) -> bool:
+    """Bytes of an argument that were not UTF-8 come as lone surrogates."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
 from nlpkit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nlpkit.data.rows import TokenRow
 
 DataDir = Annotated[
     Path | None, typer.Option(help="Folder that holds the data of the cards; also NLPKIT_DATA_DIR.", show_default=False)
@@ -32,6 +38,9 @@ Device = Annotated[
 Precision = Annotated[str, typer.Option(help="fp32, bf16, or int8 (CPU).")]
 
 
+_INT = re.compile(r"-?[0-9]+\Z")
+
+
 def columns(texts: list[str] | None) -> dict[str, int | str]:
     """``["tag=3"]`` -> ``{"tag": 3}``."""
     found: dict[str, int | str] = {}
@@ -39,7 +48,7 @@ def columns(texts: list[str] | None) -> dict[str, int | str]:
         name, sign, value = text.partition("=")
         if not sign or not name:
             raise InputError(f"`--column {text}` is not NAME=PLACE", "for example: --column tag=3")
-        found[name] = int(value) if value.lstrip("-").isdigit() else value
+        found[name] = int(value) if _INT.match(value) else value
     return found
 
 
@@ -51,3 +60,16 @@ def choice(value: str, allowed: tuple[str, ...], option: str) -> str:
             f"`{option} {value}`: no such choice{nearest(value, allowed)}", "choices: " + ", ".join(allowed)
         )
     return value
+
+
+def write(
+    fmt: str, rows: Iterable[TokenRow], file: IO[str], *, read: str, columns: dict[str, int | str], spans: bool
+) -> None:
+    """Write rows in a format. CoNLL-U gets its tags where they were read; spans stand in MISC, never in UPOS."""
+    from nlpkit.data import formats
+
+    if fmt != "conllu":
+        formats.named(fmt).write(rows, file)
+        return
+    places = {key: value for key, value in columns.items() if read == "conllu"}
+    formats.named(fmt).write(rows, file, {"tag": "misc:NER", **places} if spans else places)

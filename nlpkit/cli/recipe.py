@@ -9,10 +9,16 @@ from typing import Annotated
 import typer
 
 from nlpkit.cli import options
-from nlpkit.cli.streams import print_json, print_lines, stderr, table
+from nlpkit.cli.streams import print_json, print_lines, printable, stderr, table
 from nlpkit.errors import CheckFailed, InputError, NlpkitError
 
-app = typer.Typer(help="Recipes: what is trained on what, and how.", no_args_is_help=True, rich_markup_mode=None)
+_HELP = """List, show, check and copy recipes, which say what is trained on what, and how.
+
+\b
+nlpkit recipe list
+nlpkit recipe copy ner my.yaml
+"""
+app = typer.Typer(help=_HELP, no_args_is_help=True, rich_markup_mode=None)
 Name = Annotated[str, typer.Argument(metavar="RECIPE", help="TASK, TASK/NAME, or a recipe file.")]
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes to the recipe.", show_default=False)
@@ -59,7 +65,7 @@ def check(
     names: Annotated[list[str], typer.Argument(metavar="RECIPE", help="Recipes or recipe files.")],
     quiet: options.Quiet = False,
 ) -> None:
-    """Check recipes; every fault at once, by line. Exit 1 if one is wrong.
+    """Check recipes, every fault at once and by line; exit 1 if one is wrong.
 
     \b
     nlpkit recipe check ner
@@ -75,7 +81,7 @@ def check(
                 print_lines([f"{name}: good"])
         except NlpkitError as error:
             bad += 1
-            stderr.print(f"error: {error.message}")
+            stderr.print(printable(f"error: {error.message}"))
     if bad:
         raise CheckFailed(f"{bad} of {len(names)} recipes are wrong", "the keys are in docs/reference/recipe.md")
 

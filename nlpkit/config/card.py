@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -10,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from nlpkit.config import explain, places, strict_yaml
 from nlpkit.config.explain import Strict
 from nlpkit.errors import InputError
+
+_FRONT = re.compile(r"\s*^---[ \t]*\n(.*?)^---[ \t]*$", re.DOTALL | re.MULTILINE)
 
 
 def _inside(path: str) -> str:
@@ -110,14 +113,14 @@ def names() -> list[str]:
 
 def read(path: Path) -> Card:
     """Read and check the card at ``path``."""
-    text = path.read_text(encoding="utf-8-sig")
-    parts = text.split("---\n", 2)
-    if len(parts) < 3 or parts[0].strip():
-        raise InputError(f"{path}:1: a card begins with a block between two `---` lines")
-    data, lines = strict_yaml.loads(parts[1], str(path))
-    lines = {key: line + 1 for key, line in lines.items()}  # the first `---`
+    text = strict_yaml.read_text(path)
+    match = _FRONT.match(text)
+    if match is None:
+        raise InputError(f"{path}:1: a card begins with a block between two `---` lines", "see docs/reference/card.md")
+    # comment lines stand for the lines above the block, so that every error names the line in the file
+    data, lines = strict_yaml.loads("#\n" * text.count("\n", 0, match.start(1)) + match[1], str(path))
     card = explain.check(Card, data, lines, str(path), "see docs/reference/card.md")
-    return card.model_copy(update={"name": path.stem, "prose": parts[2].strip()})
+    return card.model_copy(update={"name": path.stem, "prose": text[match.end() :].strip()})
 
 
 def load(name: str) -> Card:

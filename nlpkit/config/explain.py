@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any, TypeVar, get_args
 
@@ -14,10 +15,13 @@ from nlpkit.errors import InputError
 Model = TypeVar("Model", bound=BaseModel)
 
 
+_QUOTED = re.compile(r"'([^']*)'")
+
+
 class Strict(BaseModel):
     """A model that refuses keys it does not know and cannot be changed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
@@ -66,17 +70,27 @@ def problems(error: ValidationError, model: type[BaseModel], data: Any, lines: L
                 path.append(part)
             elif fault["type"] == "missing" and part == fault["loc"][-1]:
                 path.append(part)
+        kind, context = fault["type"], fault.get("ctx", {})
+        if kind in ("union_tag_not_found", "union_tag_invalid"):  # the key that chooses among models
+            path.append(context["discriminator"].strip("'"))
         name = ".".join(str(part) for part in path) or "top level"
-        if fault["type"] == "extra_forbidden":
+        if kind == "extra_forbidden":
             what = "unknown key" + nearest(str(path[-1]), _known_keys(model, tuple(path)))
-        elif fault["type"] == "missing":
+        elif kind in ("missing", "union_tag_not_found"):
             what = "is missing"
-        elif fault["type"] == "value_error":
-            what = str(fault.get("ctx", {}).get("error", fault["msg"]))
+        elif kind == "union_tag_invalid":
+            known = context["expected_tags"]
+            what = f"must be one of {known}, got `{context['tag']!r}`" + nearest(
+                str(context["tag"]), _QUOTED.findall(known)
+            )
+        elif kind in ("model_type", "model_attributes_type"):
+            what = f"keys are wanted here, got `{fault['input']!r}`"
+        elif kind == "value_error":
+            what = str(context.get("error", fault["msg"]))
         else:
             what = fault["msg"][0].lower() + fault["msg"][1:] + f", got `{fault['input']!r}`"
         found.append((_line(tuple(path), lines), f"{name}: {what}"))
-    ordered = sorted(set(found), key=lambda item: item[0])
+    ordered = sorted(dict.fromkeys(found), key=lambda item: item[0])  # a set would shuffle the faults of one line
     return [f"line {line}: {text}" if line else f"override: {text}" for line, text in ordered]
 
 

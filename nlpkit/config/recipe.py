@@ -223,6 +223,18 @@ def _use_own_files(data: dict[str, Any], own: dict[str, Any], lines: Lines) -> N
         _overridden(lines, "evaluate", split)
 
 
+def _choose_model(model: dict[str, Any], lines: Lines, parts: list[str], value: Any) -> None:
+    """Choosing one family unsets the other; choosing an architecture unsets the keys of another one."""
+    for other in _CHOICES:
+        if parts and parts[0] in _CHOICES and other != parts[0] and other in model:
+            del model[other]
+            _overridden(lines, "model", other)
+    scratch = model.get("scratch")
+    if parts == ["scratch", "arch"] and isinstance(scratch, dict) and scratch.get("arch") != value:
+        model["scratch"] = {}
+        _overridden(lines, "model", "scratch")
+
+
 def override(data: Any, lines: Lines, overrides: list[str]) -> None:
     """Apply ``KEY=VALUE`` texts to raw recipe data, in order. Values are YAML."""
     own: dict[str, Any] = {}
@@ -237,12 +249,8 @@ def override(data: Any, lines: Lines, overrides: list[str]) -> None:
                 raise InputError(f"`{text}`: name a part", "for example: data.train=my.conll")
             _set(own, {}, ".".join(parts[1:]), parsed)
             continue
-        if parts[0] == "model" and len(parts) > 1 and parts[1] in _CHOICES and isinstance(data.get("model"), dict):
-            for other in _CHOICES:  # choosing one family unsets the others
-                if other != parts[1]:
-                    data["model"].pop(other, None)
-        if key == "model.scratch.arch" and data["model"].get("scratch", {}).get("arch") != parsed:
-            data["model"]["scratch"] = {}  # the keys of one architecture are not those of another
+        if parts[0] == "model" and isinstance(data.get("model"), dict):
+            _choose_model(data["model"], lines, parts[1:], parsed)
         _set(data, lines, key, parsed)
     if own:
         _use_own_files(data, own, lines)

@@ -5,7 +5,9 @@ Scalars follow the YAML 1.2 core schema. Every value remembers its line, so an e
 
 from __future__ import annotations
 
+import math
 import re
+from pathlib import Path as FilePath
 from typing import Any
 
 import yaml
@@ -18,6 +20,7 @@ Lines = dict[Path, int]
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"[-+]?[0-9]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+_SPECIAL = {".inf": math.inf, "-.inf": -math.inf, ".nan": math.nan}
 
 
 def _scalar(node: yaml.ScalarNode) -> Any:
@@ -34,7 +37,7 @@ def _scalar(node: yaml.ScalarNode) -> Any:
         return int(text)
     if _FLOAT.match(text):
         return float(text)
-    return text
+    return _SPECIAL.get(text, text)
 
 
 def _build(node: yaml.Node, path: Path, lines: Lines, where: str) -> Any:
@@ -59,22 +62,43 @@ def _build(node: yaml.Node, path: Path, lines: Lines, where: str) -> Any:
     return result
 
 
+def read_text(path: FilePath) -> str:
+    """The text of a recipe or card. Raises InputError where it is not UTF-8 or cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise InputError(
+            f"{path}:{line}: byte 0x{error.object[error.start]:02X} is not UTF-8", "save it as UTF-8"
+        ) from None
+    except OSError as error:
+        raise InputError(f"cannot read `{path}`: {error.strerror or error}") from None
+
+
 def loads(text: str, where: str = "<text>") -> tuple[Any, Lines]:
     """Return the value of ``text`` and the line (from 1) of every path in it.
 
-    Raises InputError on a syntax error, a repeated key or an alias.
+    Raises InputError on a syntax error, a repeated key, an alias or a tag.
     """
     try:
         for event in yaml.parse(text, Loader=_LOADER):
+            line = event.start_mark.line + 1 if event.start_mark else 1
             if isinstance(event, yaml.AliasEvent):
-                line = event.start_mark.line + 1 if event.start_mark else 1
                 raise InputError(f"{where}:{line}: aliases (`*name`) are not read", "write the value out")
+            if tag := (getattr(event, "tag", None) or "").replace("tag:yaml.org,2002:", "!!"):
+                raise InputError(f"{where}:{line}: tags (`{tag}`) are not read", "quote text, leave numbers bare")
         node = yaml.compose(text, Loader=_LOADER)
+    except yaml.reader.ReaderError as error:  # knows the character, not the line
+        line = next((n for n, part in enumerate(text.split("\n"), 1) if chr(error.character) in part), 1)
+        what = f"character U+{error.character:04X} is not allowed"
+        raise InputError(f"{where}:{line}: not valid YAML: {what}", "remove it, or write it as an escape") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
+        line = min(mark.line, text.rstrip().count("\n")) + 1 if mark else 1  # the end of the text is not a line of it
         what = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise InputError(f"{where}:{line}: not valid YAML: {what}") from None
+    except UnicodeEncodeError:  # bytes of a shell argument that were no UTF-8
+        raise InputError(f"{where}: not valid UTF-8") from None
     lines: Lines = {}
     return (None if node is None else _build(node, (), lines, where)), lines
 
@@ -98,11 +122,18 @@ class _Dumper(yaml.SafeDumper):
 
 def _represent_str(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     looks_typed = _INT.match(value) or _FLOAT.match(value) or value in ("", "~", "null", "true", "false")
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"' if looks_typed else None)
+    escaped = not value.isprintable()  # in other styles a line break such as U+0085 is folded into a blank
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"' if looks_typed or escaped else None)
 
 
 def _represent_float(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:float", repr(value))
+    if math.isfinite(value):
+        text = repr(value)
+        if "e" in text and "." not in text:  # YAML 1.1 wants `2.0e-05`; `2e-05` would be written as tagged text
+            text = text.replace("e", ".0e")
+    else:
+        text = ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
+    return dumper.represent_scalar("tag:yaml.org,2002:float", text)
 
 
 _Dumper.add_representer(str, _represent_str)

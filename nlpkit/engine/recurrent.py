@@ -1,6 +1,6 @@
 """A BiLSTM-CRF tagger from random weights (Huang et al., 2015; Ma and Hovy, 2016), small enough for a laptop.
 
-A word is a block of numbers of fixed width: its form, affixes and shape as entries of a vocabulary, then its characters.
+A word is a block of numbers of fixed width: form, affixes and shape as entries of a vocabulary, then its characters.
 To the rest of the engine a block is what sub-words are elsewhere, so batches, windows and checkpoints are the same.
 """
 

@@ -78,6 +78,8 @@ class Session:
             self.tokenizer = recurrent.Words.learn(rows)
             self.max_length = spec.max_length * self.tokenizer.width
             torch.manual_seed(self.recipe.seed)
+            if self.accelerator.device.type == "cpu":
+                torch.set_num_threads(1)  # its steps are so small that threads cost more than they save
             self.model = recurrent.Bilstm(spec.scratch, self.tokenizer.size, len(self.tokenizer.chars), labels)
         else:
             assert spec.scratch is not None

@@ -90,6 +90,14 @@ def test_a_folder_that_is_no_run_is_never_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
 
 
+def test_two_processes_do_not_share_a_folder(tmp_path: Path) -> None:
+    from filelock import FileLock
+
+    (tmp_path / "run").mkdir()
+    with FileLock(tmp_path / "run" / ".lock"), pytest.raises(InputError, match="another process is training"):
+        train(recipe(tmp_path), tmp_path / "run")
+
+
 def test_dry_run_writes_nothing(tmp_path: Path) -> None:
     checked = recipe(tmp_path)
     before = sorted(tmp_path.rglob("*"))
@@ -123,7 +131,7 @@ def test_two_stages_run_in_turn(tmp_path: Path) -> None:
 recipe: 1
 task: ner
 about: two stages
-model: {{scratch: {{hidden: 32, layers: 1, heads: 2, vocabulary: 600}}, max_length: 64}}
+model: {{scratch: {{arch: bert, hidden: 32, layers: 1, heads: 2, vocabulary: 600}}, max_length: 64}}
 stages:
   - {{name: first, data: [{source}], epochs: 1}}
   - {{name: second, data: [{source}], steps: 3, lr: 1e-4}}

@@ -1,0 +1,178 @@
+"""Every shipped recipe is valid and runs: two optimizer steps of a tiny model on rows written here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from toy import TINY
+
+from nlpkit.config import card as cards
+from nlpkit.config import places
+from nlpkit.config import recipe as recipes
+from nlpkit.config.card import Card
+from nlpkit.config.recipe import Recipe
+from nlpkit.data.load import find
+from nlpkit.jobs.train import load_recipe, train
+
+NAMES = recipes.names()
+# words around one entity; own sentences, so that no rows of a real data set lie in this repository
+FRAMES = [
+    (["Yesterday"], ["came", "to", "the", "market", "."]),
+    (["We", "saw"], ["again", "near", "the", "lake", "."]),
+    (["All", "of", "them", "wrote", "about"], ["and", "then", "rested", "."]),
+    ([], ["is", "known", "everywhere", "."]),
+]
+ENTITIES = [["Achieng"], ["Lake", "Nam"], ["Baraka", "wa", "Pwani"]]
+
+
+def sentences(types: list[str], rows: int, skip: int) -> list[list[tuple[str, str]]]:
+    """Tagged sentences in which every type occurs; ``skip`` makes those of two splits differ."""
+    found = []
+    for number in range(rows):
+        before, after = FRAMES[number % len(FRAMES)]
+        label = types[number % len(types)]
+        entity = ENTITIES[(number + skip) % len(ENTITIES)]
+        found.append(
+            [(word, "O") for word in before]
+            + [(word, f"{'I' if at else 'B'}-{label}") for at, word in enumerate(entity)]
+            + [(word, "O") for word in after]
+            + [(str(number * 7 + skip), "O")]
+        )
+    return found
+
+
+def as_conll(rows: list[list[tuple[str, str]]], columns: dict[str, int | str]) -> str:
+    token, tag = int(columns.get("token", 0)), int(columns.get("tag", 1))
+    width = max(token, tag) + 1
+    lines = []
+    for row in rows:
+        for word, label in row:
+            fields = ["-"] * width
+            fields[token], fields[tag] = word, label
+            lines.append("\t".join(fields))
+        lines.append("")
+    return "\n".join(lines) + "\n"
+
+
+def as_conllu(rows: list[list[tuple[str, str]]], columns: dict[str, int | str]) -> str:
+    name, _, key = str(columns.get("tag", "upos")).partition(":")
+    column = ["id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc"].index(name)
+    lines = []
+    for row in rows:
+        for number, (word, label) in enumerate(row, 1):
+            fields = [str(number), word, *["_"] * 8]
+            fields[column] = f"{key}={label}" if key else label
+            lines.append("\t".join(fields))
+        lines.append("")
+    return "\n".join(lines) + "\n"
+
+
+def as_jsonl(rows: list[list[tuple[str, str]]], columns: dict[str, int | str]) -> str:
+    tokens, tags = str(columns.get("tokens", "tokens")), str(columns.get("tags", "tags"))
+    return "".join(json.dumps({tokens: [w for w, _ in row], tags: [t for _, t in row]}) + "\n" for row in rows)
+
+
+def as_tsv(rows: list[list[tuple[str, str]]], columns: dict[str, int | str]) -> str:
+    head = f"{columns.get('tokens', 'tokens')}\t{columns.get('tags', 'tags')}\n"
+    return head + "".join(" ".join(w for w, _ in row) + "\t" + " ".join(t for _, t in row) + "\n" for row in rows)
+
+
+WRITERS = {"conll": as_conll, "conllu": as_conllu, "jsonl": as_jsonl, "tsv": as_tsv}
+
+
+def write_card_data(card: Card, root: Path) -> None:
+    """The files of every split where the card looks for them."""
+    block = card.nlpkit
+    assert block.kind == "tokens", f"write rows for kind `{block.kind}` here"
+    assert block.labels.types, f"card `{card.name}` names no labels"
+    for number, (name, split) in enumerate(block.splits.items()):
+        rows = sentences(block.labels.types, 24 if name == "train" else 12, number * 100)
+        path = root / card.name / split.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(WRITERS[block.format.name](rows, dict(block.format.columns)), encoding="utf-8")
+
+
+def cards_of(recipe: Recipe) -> list[Card]:
+    sources = [source for stage in recipe.stages for source in stage.data]
+    sources += [*recipe.evaluate.dev, *recipe.evaluate.test]
+    return [cards.load(name) for name in sorted({source.card for source in sources if source.card})]
+
+
+def test_there_are_recipes() -> None:
+    assert "ner" in NAMES
+
+
+def test_every_recipe_file_lies_in_the_folder_of_its_task() -> None:
+    for name in NAMES:
+        assert load_recipe(name).task == name.split("/")[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_recipe_is_valid_and_its_splits_exist(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.about
+    assert not recipe.about.endswith(".")
+    assert recipe.evaluate.dev
+    assert recipe.evaluate.test
+    for source in [*(s for stage in recipe.stages for s in stage.data), *recipe.evaluate.dev, *recipe.evaluate.test]:
+        assert source.card is not None, "a shipped recipe names cards, not files"
+        assert source.split in cards.load(source.card).nlpkit.splits
+    assert not {"dev", "test"} & {source.split for stage in recipe.stages for source in stage.data}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_comment_of_a_shipped_recipe_shows_a_command_that_names_it(name: str) -> None:
+    comments = [line for line in recipes.path_of(name).read_text(encoding="utf-8").splitlines() if line[:1] == "#"]
+    assert any(f"nlpkit train {name}" in line for line in comments)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_recipe_runs(name: str, tmp_path: Path) -> None:
+    steps = [f"stages.{number}.steps=2" for number in range(len(load_recipe(name).stages))]
+    recipe = load_recipe(name, ["model.scratch.arch=bert", *TINY, *steps])
+    data = tmp_path / "data"
+    used = cards_of(recipe)
+    for card in used:
+        if not card.nlpkit.shipped:
+            write_card_data(card, data)
+    said: list[str] = []
+    model = train(recipe, tmp_path / "run", data_dir=data, say=said.append)
+
+    run = tmp_path / "run"
+    assert model == run / "model"
+    assert (run / "DONE").is_file()
+    assert not (run / "checkpoints").exists()
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    for split in ("dev", "test"):
+        assert 0 <= metrics[split][recipe.evaluate.select or "f1"] <= 1
+        assert metrics[split]["signature"]
+        assert metrics[split]["support"] > 0, "the tags were read from the right column"
+    record = json.loads((run / "data.json").read_text(encoding="utf-8"))
+    assert {entry["card"] for entry in record} == {card.name for card in used}
+    assert any("2 steps" in line for line in said)
+
+    from nlpkit.engine import bundle
+
+    loaded = bundle.load(str(model))
+    types = {kind for card in used for kind in card.nlpkit.labels.types}
+    assert set(loaded.labels) == {"O"} | {f"{prefix}-{kind}" for kind in types for prefix in "BI"}
+    assert loaded.info["task"] == recipe.task
+    assert all(cards.load(entry["card"]).license in (model / "README.md").read_text("utf-8") for entry in record)
+
+
+def test_a_recipe_without_its_data_says_how_to_get_it(tmp_path: Path) -> None:
+    from nlpkit.errors import InputError
+
+    with pytest.raises(InputError) as caught:
+        train(load_recipe("ner/wnut17_en", TINY), tmp_path / "run", data_dir=tmp_path)
+    assert "`wnut17_en` is not on this machine" in caught.value.message
+    assert "nlpkit data fetch wnut17_en" in caught.value.hint
+
+
+def test_fixture_rows_lie_where_the_card_looks(tmp_path: Path) -> None:
+    card = cards.load("uner_zh_gsd")
+    write_card_data(card, tmp_path)
+    assert find(card, "dev", tmp_path) == tmp_path / "uner_zh_gsd" / "dev.iob2"
+    assert places.samples() not in find(card, "dev", tmp_path).parents
