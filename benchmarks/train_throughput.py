@@ -24,7 +24,7 @@ from transformers import (
     TrainingArguments,
 )
 
-from nlpkit.engine.bundle import load_tokenizer
+from nlpkit.engine.pretrained import load_tokenizer
 from nlpkit.engine.predict import scores
 from nlpkit.engine.session import Session
 from nlpkit.jobs.evaluate import score
@@ -134,7 +134,7 @@ def main() -> None:
     task_class = named("ner")
     options = task_class.Options.model_validate(recipe.options)
     task = task_class(options, task_class.find_labels(data.train[0], options))
-    tokenizer = load_tokenizer(args.base)
+    tokenizer = load_tokenizer(Path(args.base))
     seen = args.epochs * len(data.train[0])
     goal = round(args.epochs * -(-len(data.train[0]) // args.batch))
     for number in range(args.rounds):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 TINY = [
-    "model.scratch.hidden=32", "model.scratch.layers=1", "model.scratch.heads=2", "model.scratch.vocabulary=600",
-    "model.max_length=64", "stages.0.batch_tokens=512",
+    "model.scratch.arch=bert", "model.scratch.hidden=32", "model.scratch.layers=1", "model.scratch.heads=2",
+    "model.scratch.vocabulary=600", "model.max_length=64", "stages.0.batch_tokens=512",
 ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from accelerate.utils import broadcast_object_list
 
 from nlpkit.config.recipe import BilstmScratch, Recipe, Stage
 from nlpkit.data.features import Feature, Output
-from nlpkit.engine import batches, bundle, checkpoints, encoders, loop, recurrent
+from nlpkit.engine import batches, bundle, checkpoints, encoders, loop, pretrained, recurrent
 from nlpkit.engine.predict import scores
 from nlpkit.errors import InputError
 
@@ -64,13 +64,13 @@ class Session:
 
     # -- model and optimizer
 
-    tokenizer: bundle.Tokenizer | recurrent.Words
+    tokenizer: pretrained.Tokenizer | recurrent.Words
 
     def build(self, labels: Sequence[str], rows: Sequence[Sequence[str]], say: Say) -> None:
         """Load or make the model and its tokenizer."""
         spec = self.recipe.model
         if spec.base is not None:
-            self.model, self.tokenizer, limit = bundle.load_base(spec.base, labels, spec.revision)
+            self.model, self.tokenizer, limit = pretrained.load_base(spec.base, labels, spec.revision)
             if spec.max_length > limit:
                 say(f"note: `{spec.base}` reads at most {limit} sub-words a window")
             self.max_length = min(spec.max_length, limit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,12 @@ class Gold:
     mend: bool
 
 
-def load_gold(source: Source, data_dir: Path | None, say: Say) -> Gold:
+def load_gold(source: Source, data_dir: Path | None, say: Say, what: str = "gold") -> Gold:
     loaded = load.rows(source, data_dir)
     for note in loaded.notes:
         say(f"note: {note}")
     if all(row.tags is None for row in loaded.rows):
-        raise InputError("the gold rows have no tags to score against", "is the tag in another column? --column tag=3")
+        raise InputError(f"the {what} rows have no tags to score", "is the tag in another column? --column tag=3")
     scheme = loaded.scheme if loaded.scheme != "auto" else spans.detect(row.tags for row in loaded.rows if row.tags)
     return Gold(loaded.rows, scheme, loaded.mend)
 
@@ -43,7 +43,7 @@ def compare(
     gold: Gold, guess: Source, task: str, data_dir: Path | None, say: Say
 ) -> tuple[list[TokenRow], list[TokenRow]]:
     """(gold, guess) rows ready to score. Raises InputError at the first row whose words differ."""
-    other = load_gold(guess, data_dir, say)
+    other = load_gold(guess, data_dir, say, "guessed")
     if other.scheme != gold.scheme:
         ours, theirs = gold.scheme.upper(), other.scheme.upper()
         say(f"note: the gold looks like {ours} and the guess like {theirs}; both are read as {ours}")
@@ -69,10 +69,10 @@ def compare(
     return prepare[0], prepare[1]
 
 
-def run_model(gold: Gold, predictor: Predictor, poll: Callable[[], None]) -> tuple[list[TokenRow], list[TokenRow]]:
+def run_model(gold: Gold, predictor: Predictor) -> tuple[list[TokenRow], list[TokenRow]]:
     """(gold, guess) rows of a model. The model never sees the gold tags."""
     rows = [predictor.task.prepare(row, predictor.task.options, gold.scheme, gold.mend) for row in gold.rows]
-    return rows, list(predictor(rows, poll))
+    return rows, list(predictor(rows))
 
 
 def score(gold: Sequence[TokenRow], guess: Sequence[TokenRow], task: str, by: str | None = None) -> dict[str, Any]:
@@ -119,5 +119,5 @@ def evaluate(
 ) -> dict[str, Any]:
     """Score ``model`` on the rows of ``source``."""
     predictor = Predictor(model)
-    gold, guess = run_model(load_gold(source, data_dir, say), predictor, lambda: None)
+    gold, guess = run_model(load_gold(source, data_dir, say), predictor)
     return score(gold, guess, predictor.info["task"], by)

@@ -17,16 +17,15 @@ def find(folder: Path) -> list[Path]:
 
 def read(path: Path) -> dict[str, Any]:
     """The content of bundle.json."""
-    file = path / "bundle.json"
-    if not file.is_file():
+    if not (path / "bundle.json").is_file():
         raise InputError(
             f"`{path}` holds no bundle.json, so it is no model of nlpkit", "the model of a run lies in RUN/model"
         )
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
-        raise InputError(f"`{file}` is damaged", "copy or train the model again") from None
-    return dict(found)
+        found = json.loads((path / "bundle.json").read_text(encoding="utf-8"))
+        return {**found, "task": found["task"], "labels": found["labels"]}
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"`{path / 'bundle.json'}` is damaged", "copy or train the model again") from None
 
 
 def facts(path: Path) -> dict[str, Any]:

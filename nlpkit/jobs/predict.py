@@ -55,16 +55,14 @@ class Predictor:
         self._model: Any = predict.lower_precision(self._bundle.model, precision)
         self._batch_tokens = batch_tokens
 
-    def __call__(
-        self, rows: Iterable[TokenRow], poll: Callable[[], None] = lambda: None, chunk: int = CHUNK
-    ) -> Iterator[TokenRow]:
+    def __call__(self, rows: Iterable[TokenRow], chunk: int = CHUNK) -> Iterator[TokenRow]:
         """Yield the rows filled in; at most ``chunk`` of them are in memory."""
         from nlpkit.engine.predict import scores
 
         tokenizer = self._bundle.tokenizer
 
         def run(features: list[Feature]) -> list[Output]:
-            return scores(self._model, features, tokenizer.pad, self._batch_tokens * tokenizer.width, poll)
+            return scores(self._model, features, tokenizer.pad, self._batch_tokens * tokenizer.width)
 
         rows = iter(rows)
         while part := list(itertools.islice(rows, chunk)):

@@ -58,11 +58,28 @@ class RunDir:
         self.path = path
         self._say = say
         self._lock = lock
+        self._begun = False
+        self._waiting: list[str] = []
+
+    def begin(self, recipe: Recipe) -> None:
+        """Write the recipe: from now on the folder is a run. Until then a mistake leaves nothing behind."""
+        if not (self.path / "recipe.yaml").is_file():
+            with write_whole(self.path / "recipe.yaml") as file:
+                file.write(to_yaml(recipe))
+        self._begun = True
+        waiting, self._waiting = self._waiting, []
+        self._log(waiting)
 
     def say(self, text: str) -> None:
         self._say(text)
+        if self._begun:
+            self._log([text])
+        else:
+            self._waiting.append(text)
+
+    def _log(self, texts: list[str]) -> None:
         with (self.path / "log.txt").open("a", encoding="utf-8", newline="\n") as file:
-            file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {text}\n")
+            file.writelines(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {text}\n" for text in texts)
 
     def record(self, entry: dict[str, Any]) -> None:
         """One line of ``log.jsonl``."""
@@ -79,45 +96,56 @@ class RunDir:
             file.write(time.strftime("%Y-%m-%dT%H:%M:%S%z") + "\n")
 
     def release(self) -> None:
-        """Give the folder back."""
+        """Give the folder back; a run that never began leaves no folder."""
         if self._lock is not None:
-            self._lock.release()
-            (self.path / LOCK).unlink(missing_ok=True)
+            _unlock(self._lock, self.path)
 
 
 def open_run(path: Path, recipe: Recipe, say: Say, *, overwrite: bool) -> tuple[RunDir, bool]:
-    """The run directory for ``recipe``, and whether an earlier run is continued.
+    """The run directory for ``recipe``, and whether an earlier run is continued. Call ``begin`` before writing to it.
 
     Raises InputError for a finished run, a run of another recipe, and a folder that holds something else.
     """
     lock = _lock(path)
+    try:
+        return RunDir(path, say, lock), _continues(path, recipe, overwrite)
+    except BaseException:
+        _unlock(lock, path)
+        raise
+
+
+def _continues(path: Path, recipe: Recipe, overwrite: bool) -> bool:
+    old = path / "recipe.yaml"
     if overwrite and _content(path):
-        if not (path / "recipe.yaml").is_file():
+        if not old.is_file():
             raise InputError(
                 f"`{path}` is no run directory, so it is not overwritten", "name another folder: --out DIR"
             )
         for child in _content(path):
             shutil.rmtree(child) if child.is_dir() else child.unlink()
-    text = to_yaml(recipe)
-    old = path / "recipe.yaml"
-    if _content(path):
-        if not old.is_file():
-            raise InputError(f"`{path}` is not empty and no run directory", "name another folder: --out DIR")
-        changed = differing(strict_yaml.loads(old.read_text(encoding="utf-8"))[0], strict_yaml.loads(text)[0])
-        if changed:
-            listed = "\n  ".join(changed)
-            raise InputError(
-                f"`{path}` holds a run of another recipe; they differ in\n  {listed}",
-                "name another folder (--out DIR), or begin anew (--overwrite)",
-            )
-        if (path / DONE).is_file():
-            raise InputError(
-                f"the run in `{path}` is finished; its model is `{path / 'model'}`", "to train again: --overwrite"
-            )
-        return RunDir(path, say, lock), True
-    with write_whole(old) as file:
-        file.write(text)
-    return RunDir(path, say, lock), False
+    if not _content(path):
+        return False
+    if not old.is_file():
+        raise InputError(f"`{path}` is not empty and no run directory", "name another folder: --out DIR")
+    changed = differing(strict_yaml.loads(old.read_text(encoding="utf-8"))[0], strict_yaml.loads(to_yaml(recipe))[0])
+    if changed:
+        listed = "\n  ".join(changed)
+        raise InputError(
+            f"`{path}` holds a run of another recipe; they differ in\n  {listed}",
+            "name another folder (--out DIR), or begin anew (--overwrite)",
+        )
+    if (path / DONE).is_file():
+        raise InputError(
+            f"the run in `{path}` is finished; its model is `{path / 'model'}`", "to train again: --overwrite"
+        )
+    return True
+
+
+def _unlock(lock: FileLock, path: Path) -> None:
+    lock.release()
+    (path / LOCK).unlink(missing_ok=True)
+    if path.is_dir() and not any(path.iterdir()):
+        path.rmdir()
 
 
 def _content(path: Path) -> list[Path]:

@@ -13,9 +13,13 @@ _WATCHED = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGUSR
 
 
 class Signals:
-    """Remembers the first signal while in use: ``with Signals() as signals: ... signals.poll()``."""
+    """Remembers the first signal while in use: ``with Signals() as signals: ... signals.poll()``.
 
-    def __init__(self) -> None:
+    With ``at_once`` the signal itself raises Preempted: for jobs with nothing to save, which may wait for input.
+    """
+
+    def __init__(self, *, at_once: bool = False) -> None:
+        self._at_once = at_once
         self.caught: signal.Signals | None = None
         self._before: dict[int, Any] = {}
 
@@ -37,6 +41,8 @@ class Signals:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.caught = signal.Signals(number)
         self._restore()
+        if self._at_once:
+            raise self.stop("stopped")
 
     def poll(self) -> None:
         """Raise Preempted if a signal came."""

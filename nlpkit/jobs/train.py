@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,9 +12,11 @@ from typing import Any
 from pydantic import ValidationError
 
 import nlpkit
+from nlpkit.config import card as cards
 from nlpkit.config import explain
 from nlpkit.config import recipe as recipes
 from nlpkit.config.recipe import Recipe, Source
+from nlpkit.config.strict_yaml import Lines
 from nlpkit.data import formats, load, overlap
 from nlpkit.data.files import write_whole
 from nlpkit.data.rows import TokenRow
@@ -52,10 +54,36 @@ def load_recipe(name: str, overrides: list[str] | None = None) -> Recipe:
                 for text in explain.problems(error, named(task).Options, options, inner)
             ]
         except InputError as error:
-            found.append(f"line {lines.get(('task',), 1)}: task: {error.message}")
+            line = lines.get(("task",), 1)
+            found.append((f"line {line}" if line else "override") + f": task: {error.message}")
+    if recipe is not None:
+        found += _unknown_cards(recipe, lines)
     if found or recipe is None:
-        raise explain.refuse(where, sorted(found, key=_line_number), "the keys are in docs/reference/recipe.md")
+        raise explain.refuse(
+            where, sorted(found, key=_line_number), "keys: docs/reference/recipe.md; cards: `nlpkit data list`"
+        )
     return recipes.resolve(recipe)
+
+
+def _unknown_cards(recipe: Recipe, lines: Lines) -> Iterator[str]:
+    places: list[tuple[tuple[str | int, ...], Source]] = [
+        (("stages", number, "data", at), source)
+        for number, stage in enumerate(recipe.stages)
+        for at, source in enumerate(stage.data)
+    ]
+    for name in ("dev", "test"):
+        places += [(("evaluate", name, at), source) for at, source in enumerate(getattr(recipe.evaluate, name))]
+    for path, source in places:
+        if source.card is None:
+            continue
+        line = lines.get((*path, "card"), 0)
+        try:
+            splits = cards.load(source.card).nlpkit.splits
+            if source.split not in splits:
+                have = ", ".join(f"`{name}`" for name in splits)
+                raise InputError(f"card `{source.card}` has no split `{source.split}`, it has {have}")
+        except InputError as error:
+            yield (f"line {line}" if line else "override") + f": {'.'.join(map(str, path))}: {error.message}"
 
 
 def _line_number(text: str) -> int:
@@ -158,7 +186,10 @@ def train(
             options = task_class.Options.model_validate(recipe.options)
             labels = task_class.find_labels((row for stage in data.train for row in stage), options)
             task = task_class(options, labels)
+            if recipe.evaluate.select is not None:
+                _check_metric(recipe.evaluate.select, task)
             if session.main:
+                run.begin(recipe)
                 run.write_json("data.json", data.record)
                 run.write_json("environment.json", environment(session.device, session.world))
             _warn_unknown_labels(task, data, say)
@@ -169,6 +200,12 @@ def train(
             return loop.finish()
         finally:
             run.release()
+
+
+def _check_metric(name: str, task: Task) -> None:
+    known = [key for key, value in task.score([], []).items() if isinstance(value, float)]
+    if name not in known:
+        raise InputError(f"evaluate.select: no metric `{name}`", "metrics: " + ", ".join(known))
 
 
 def _warn_unknown_labels(task: Task, data: Data, say: Say) -> None:

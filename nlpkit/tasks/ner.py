@@ -51,7 +51,8 @@ class Ner(Task):
         labels = None
         if learn:
             number = {label: i for i, label in enumerate(self.labels)}
-            labels = [[number.get(tag, IGNORE) for tag in row.tags or ()] for row in rows]
+            mend = spans.mend if self.options.decode == "legal" else list  # learn what will be said
+            labels = [[number.get(tag, IGNORE) for tag in mend(row.tags or ())] for row in rows]
         return token_features(rows, labels, tokenizer, max_length)
 
     def decode(self, row: TokenRow, outputs: Sequence[tuple[Feature, Output]]) -> TokenRow:

@@ -408,7 +408,6 @@ def test_loading_does_not_change_the_recipe_for_the_next(good: str) -> None:
     assert load(good).stages[0].data[0].card == "samples_ner"
 
 
-@pytest.mark.xfail(strict=True, reason="jobs.train.load_recipe writes `line 0` where an override is at fault")
 def test_an_unknown_task_in_an_override_is_not_blamed_on_line_0(good: str) -> None:
     with pytest.raises(InputError) as caught:
         load_recipe(good, ["task=nerr"])

@@ -21,7 +21,7 @@ from transformers import (
 )
 
 from nlpkit.data.rows import TokenRow
-from nlpkit.engine import bundle, encoders
+from nlpkit.engine import bundle, encoders, pretrained
 from nlpkit.errors import InputError
 from nlpkit.jobs.predict import Predictor
 from nlpkit.text.spans import to_spans
@@ -51,7 +51,7 @@ def test_a_foreign_folder_loads_here(tmp_path: Path, tiny_model: Path) -> None:
     assert [row.tags for row in Predictor(str(tmp_path))(rows)] == ours
 
 
-def test_a_foreign_folder_without_span_labels_is_refused(tmp_path: Path, tiny_model: Path) -> None:
+def test_a_foreign_folder_without_names_for_its_labels_is_refused(tmp_path: Path, tiny_model: Path) -> None:
     shutil.copytree(tiny_model, tmp_path / "m")
     (tmp_path / "m" / "bundle.json").unlink()
     config = json.loads((tmp_path / "m" / "config.json").read_text())
@@ -109,7 +109,7 @@ def test_encoders_of_every_family_take_a_new_head(tmp_path: Path, config: type, 
     special = {"pad_token_id": 0, "cls_token_id": 2, "bos_token_id": 2, "sep_token_id": 3, "eos_token_id": 3}
     kind(config(**SIZE, **more, **special)).save_pretrained(tmp_path)
     tokenizer.hf.save_pretrained(tmp_path)
-    model, pieces, longest = bundle.load_base(str(tmp_path), ["O", "B-X", "I-X"])
+    model, pieces, longest = pretrained.load_base(str(tmp_path), ["O", "B-X", "I-X"])
     assert longest == 64
     assert model.config.id2label == {0: "O", 1: "B-X", 2: "I-X"}
     ids = torch.tensor([[*pieces.prefix, *pieces.pieces([["Juma"]])[0][0], *pieces.suffix]])
@@ -122,15 +122,15 @@ def test_words_without_sub_words_keep_their_place(tiny_model: Path) -> None:
     assert row.tokens == tokens
     assert row.tags is not None
     assert len(row.tags) == 6
-    tokenizer = bundle.load_tokenizer(str(tiny_model))
+    tokenizer = pretrained.load_tokenizer(tiny_model)
     assert all(pieces for pieces in tokenizer.pieces([tokens])[0])
 
 
 def test_a_bf16_checkpoint_is_trained_in_fp32(tmp_path: Path, tiny_model: Path) -> None:
     model = BertForTokenClassification.from_pretrained(tiny_model, dtype=torch.bfloat16)
     model.save_pretrained(tmp_path)
-    bundle.load_tokenizer(str(tiny_model)).hf.save_pretrained(tmp_path)
-    found, _, _ = bundle.load_base(str(tmp_path), ["O", "B-X", "I-X"])
+    pretrained.load_tokenizer(tiny_model).hf.save_pretrained(tmp_path)
+    found, _, _ = pretrained.load_base(str(tmp_path), ["O", "B-X", "I-X"])
     assert {weight.dtype for weight in found.parameters()} == {torch.float32}
 
 

@@ -175,6 +175,5 @@ def test_an_id_that_the_hub_does_not_have_is_one_clear_error(runs: Runs) -> None
     assert runs.asked["missing"]
 
 
-@pytest.mark.xfail(strict=True, reason="engine.bundle.load reads bundle.json of a folder only, never of a Hub id")
 def test_the_options_in_bundle_json_hold_for_a_hub_id_too(runs: Runs) -> None:
     assert any(line.endswith("/bundle.json") for line in runs.asked["online"])

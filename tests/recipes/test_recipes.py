@@ -157,7 +157,7 @@ def test_a_shipped_recipe_runs(name: str, tmp_path: Path) -> None:
 
     loaded = bundle.load(str(model))
     types = {kind for card in used for kind in card.nlpkit.labels.types}
-    assert set(loaded.labels) == {"O"} | {f"{prefix}-{kind}" for kind in types for prefix in "BI"}
+    assert set(loaded.info["labels"]) == {"O"} | {f"{prefix}-{kind}" for kind in types for prefix in "BI"}
     assert loaded.info["task"] == recipe.task
     assert all(cards.load(entry["card"]).license in (model / "README.md").read_text("utf-8") for entry in record)
 

@@ -51,6 +51,15 @@ def test_labels_stand_on_first_sub_words_only() -> None:
     assert [feature.ids[place] for place in feature.places] == [ord("R"), ord("S"), ord("n")]
 
 
+def test_an_orphan_is_learned_as_it_will_be_said() -> None:
+    """A CRF that forbids the move would otherwise meet a row of no probability."""
+    row = TokenRow("1", ("a", "b"), ("O", "I-PER"))
+    for decode, label in (("legal", 1), ("argmax", 2)):
+        (feature,) = Ner(Ner.Options(decode=decode), ["O", "B-PER", "I-PER"]).encode([row], Letters(), 64, learn=True)
+        assert feature.labels is not None
+        assert [value for value in feature.labels if value != IGNORE] == [0, label]
+
+
 def test_every_word_of_a_3000_word_row_is_labelled_once() -> None:
     task = Ner(Ner.Options(), ["O", "B-PER", "I-PER"])
     row = TokenRow("1", tuple(f"w{number}" for number in range(3000)))
