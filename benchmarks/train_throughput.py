@@ -24,8 +24,8 @@ from transformers import (
     TrainingArguments,
 )
 
-from nlpkit.engine.pretrained import load_tokenizer
 from nlpkit.engine.predict import scores
+from nlpkit.engine.pretrained import load_tokenizer
 from nlpkit.engine.session import Session
 from nlpkit.jobs.evaluate import score
 from nlpkit.jobs.predict import fill

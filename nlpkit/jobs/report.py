@@ -40,10 +40,11 @@ def model_card(
         for entry in data
         if entry["use"] in scores
     ]
+    own = recipe.model.family == "bilstm"  # not a model that transformers knows
     front: dict[str, Any] = {
         "language": [bcp47(lang) for lang in info["languages"]] or ["und"],
         "license": "other",
-        "library_name": "transformers",
+        "library_name": "nlpkit" if own else "transformers",
         "pipeline_tag": "token-classification",
         "tags": ["nlpkit", recipe.task],
         "metrics": ["f1"],
@@ -60,7 +61,7 @@ def model_card(
     parts = [
         "---", strict_yaml.dumps(front).strip(), "---", "",
         f"# {recipe.about}", "",
-        f"A model for {recipe.task}, {origin} with [nlpkit](https://pypi.org/project/nlpkit/) {info['nlpkit']}.", "",
+        f"A model for {recipe.task}, {origin} with nlpkit {info['nlpkit']}.", "",
         f"Labels: {', '.join(info['labels'])}.", "",
         "## Data", "", *[_data_line(entry) for entry in data], "",
     ]  # fmt: skip
@@ -82,10 +83,13 @@ def model_card(
         ]  # fmt: skip
     if not scores:
         parts += ["Not scored: the run had no dev or test rows.", ""]
+    parts += ["## Use", "", "```", "echo 'TEXT' | nlpkit ner --model FOLDER", "```", ""]
+    if not own:
+        parts += [
+            "or, in Python,", "", "```python", "from transformers import pipeline", "",
+            "print(pipeline('token-classification', 'FOLDER')('TEXT'))", "```", "",
+        ]  # fmt: skip
     parts += [
-        "## Use", "", "```", "echo 'TEXT' | nlpkit ner --model FOLDER",
-        "```", "", "or, in Python,", "", "```python",
-        "from transformers import pipeline", "", "print(pipeline('token-classification', 'FOLDER')('TEXT'))", "```", "",
         "## Limits", "",
         "Scores hold for text like the data above. Other domains, spellings and languages will be worse; "
         "names that a community writes in several ways may be found in one of them only.", "",
