@@ -115,6 +115,9 @@ class Stage(Strict):
     accumulate: int | None = Field(None, ge=1, description="batches an optimizer step, on each device")
     clip: float | None = Field(None, gt=0, description="largest norm of the gradient")
     label_smoothing: float | None = Field(None, ge=0, lt=1, description="share of the target given to all labels")
+    average: float | None = Field(
+        None, ge=0, lt=1, description="score and keep a running average of the weights with this decay; 0 is off"
+    )
     eval_every: int | None = Field(None, ge=1, description="steps between evaluations; default: once an epoch")
     save_every: int | None = Field(None, ge=1, description="steps between checkpoints; default: at each evaluation")
     patience: int | None = Field(None, ge=1, description="stop after this many evaluations without a gain")
@@ -158,15 +161,15 @@ class Recipe(Strict):
 FAMILY_DEFAULTS: dict[str, dict[str, Any]] = {
     "encoder": {
         "epochs": 5.0, "lr": 1e-4, "schedule": "linear", "warmup": 0.1, "weight_decay": 0.01, "layer_decay": 1.0,
-        "batch_tokens": 1024, "accumulate": 1, "clip": 1.0, "label_smoothing": 0.0,
+        "batch_tokens": 1024, "accumulate": 1, "clip": 1.0, "label_smoothing": 0.0, "average": 0.0,
     },
     "bert": {
         "epochs": 12.0, "lr": 1e-3, "schedule": "cosine", "warmup": 0.1, "weight_decay": 0.05, "layer_decay": 1.0,
-        "batch_tokens": 1024, "accumulate": 1, "clip": 1.0, "label_smoothing": 0.0,
+        "batch_tokens": 1024, "accumulate": 1, "clip": 1.0, "label_smoothing": 0.0, "average": 0.0,
     },
     "bilstm": {
         "epochs": 20.0, "lr": 3e-3, "schedule": "cosine", "warmup": 0.05, "weight_decay": 0.01, "layer_decay": 1.0,
-        "batch_tokens": 800, "accumulate": 1, "clip": 5.0, "label_smoothing": 0.0,
+        "batch_tokens": 800, "accumulate": 1, "clip": 5.0, "label_smoothing": 0.0, "average": 0.998,
     },
 }  # fmt: skip
 _CHOICES = ("base", "scratch")

@@ -11,7 +11,7 @@ import gc
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,34 @@ class StepInfo:
     lr: float
     norm: float
     tokens: int
+
+
+class Average:
+    """A running average of the weights (Polyak and Juditsky, 1992), with a short memory in the first steps."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.tensors = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+
+    def update(self, model: nn.Module, step: int) -> None:
+        """Take in the weights after ``step`` (from 1)."""
+        share = 1 - min(self.decay, step / (step + 10))
+        with torch.no_grad():
+            for name, weight in model.named_parameters():
+                self.tensors[name].lerp_(weight, share)
+
+    @contextmanager
+    def in_place(self, model: nn.Module) -> Iterator[None]:
+        """Within the block the model has the averaged weights."""
+        weights = dict(model.named_parameters())
+        kept = {name: weight.data for name, weight in weights.items()}
+        for name, weight in weights.items():
+            weight.data = self.tensors[name]
+        try:
+            yield
+        finally:
+            for name, weight in weights.items():
+                weight.data = kept[name]
 
 
 def rate(step: int, total: int, warmup: float, schedule: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,8 @@ class Session:
         self.model.to(self.accelerator.device)
         self._wrapped: Any = None
         self._optimizer: Any = None
-        self._waiting: dict[str, torch.Tensor] | None = None
+        self._waiting: dict[str, dict[str, torch.Tensor]] = {}
+        self._average: loop.Average | None = None
 
     def weights(self) -> int:
         return sum(weight.numel() for weight in self.model.parameters())
@@ -102,17 +104,32 @@ class Session:
     def begin(self, stage: Stage, number: int) -> None:
         """Make the stage's optimizer, and put back its state after a resume."""
         optimizer = loop.optimizer_for(self.model, stage)
-        if self._waiting is not None:
-            checkpoints.restore_optimizer(optimizer, self._waiting)
-            self._waiting = None
+        self._average = loop.Average(self.model, stage.average) if stage.average else None
+        if "optimizer" in self._waiting:
+            checkpoints.restore_optimizer(optimizer, self._waiting["optimizer"])
+        if self._average is not None and "average" in self._waiting:
+            self._average.tensors = {
+                name: tensor.to(self.accelerator.device) for name, tensor in self._waiting["average"].items()
+            }
+        self._waiting = {}
         if self._wrapped is None:
             self._wrapped, self._optimizer = self.accelerator.prepare(self.model, optimizer)
         else:
             self._optimizer = self.accelerator.prepare(optimizer)
 
-    def new_optimizer(self) -> None:
-        self._waiting = None
-        self._optimizer = None
+    def end_stage(self, folder: Path, best: int | None) -> None:
+        """Go on with the best weights; without any, with the averaged or the last ones."""
+        if best is not None:
+            tensors, _ = checkpoints.read(folder / f"best-{best:08d}")
+            self.model.load_state_dict(tensors["model"], strict=False)
+        elif self._average is not None:
+            self.model.load_state_dict(self._average.tensors, strict=False)
+        self._average = self._optimizer = None
+        self._waiting = {}
+
+    def _scored(self) -> AbstractContextManager[None]:
+        """The weights that are scored and kept: the averaged ones where the stage averages."""
+        return self._average.in_place(self.model) if self._average is not None else nullcontext()
 
     def plan(self, features: Sequence[Feature], stage: Stage, seed: int) -> tuple[list[batches.Step], int]:
         if not features:
@@ -124,22 +141,17 @@ class Session:
     def fit(
         self, features: Sequence[Feature], steps: Sequence[batches.Step], start: int, stage: Stage, seed: int, say: Say
     ) -> Iterator[loop.StepInfo]:
-        return loop.fit(
-            self.accelerator,
-            self._wrapped,
-            self._optimizer,
-            features,
-            steps,
-            start,
-            stage,
-            seed,
-            self.tokenizer.pad,
-            say,
-        )
+        pad = self.tokenizer.pad
+        for info in loop.fit(
+            self.accelerator, self._wrapped, self._optimizer, features, steps, start, stage, seed, pad, say
+        ):
+            if self._average is not None:
+                self._average.update(self.model, info.step)
+            yield info
 
     def scores(self, features: Sequence[Feature], poll: Callable[[], None]) -> list[Output]:
         """Outputs of the current weights (each process does all of it: the answer is then the same)."""
-        with self.accelerator.autocast():
+        with self._scored(), self.accelerator.autocast():
             return scores(self.model, features, self.tokenizer.pad, 1024 * self.tokenizer.width, poll)
 
     # -- checkpoints
@@ -157,6 +169,8 @@ class Session:
             tensors = {"model": self._tensors()}
             if self._optimizer is not None:
                 tensors["optimizer"] = checkpoints.optimizer_tensors(self._optimizer.optimizer)
+            if self._average is not None:
+                tensors["average"] = self._average.tensors
             if (scaler := self.accelerator.scaler) is not None:
                 facts = {**facts, "scaler": scaler.state_dict()}
             checkpoints.write(folder / f"step-{facts['done']:08d}", tensors, facts)
@@ -171,12 +185,9 @@ class Session:
 
     def save_best(self, folder: Path, done: int, facts: dict[str, Any]) -> None:
         if self.main:
-            checkpoints.write(folder / f"best-{done:08d}", {"model": self._tensors()}, facts)
+            with self._scored():
+                checkpoints.write(folder / f"best-{done:08d}", {"model": self._tensors()}, facts)
         self.wait()
-
-    def load_best(self, folder: Path, done: int) -> None:
-        tensors, _ = checkpoints.read(folder / f"best-{done:08d}")
-        self.model.load_state_dict(tensors["model"], strict=False)
 
     def newest(self, folder: Path, say: Say) -> Path | None:
         """The newest checkpoint that is whole, its best weights too."""
@@ -193,10 +204,10 @@ class Session:
         return self.shared(found)
 
     def restore(self, path: Path) -> dict[str, Any]:
-        """Load weights now, keep the optimizer's state for ``begin``; return the facts."""
+        """Load weights now, keep the state of optimizer and average for ``begin``; return the facts."""
         tensors, facts = checkpoints.read(path)
         self.model.load_state_dict(tensors["model"], strict=False)
-        self._waiting = tensors.get("optimizer")
+        self._waiting = tensors
         if facts.get("scaler") and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(facts["scaler"])
         return facts

@@ -262,12 +262,10 @@ class _Training:
         state = self.state
         while state.stage < len(self.recipe.stages):
             self._stage()
-            if state.best_done is not None:
-                self.session.load_best(self.folder, state.best_done)
+            self.session.end_stage(self.folder, state.best_done)
             state.stage, state.step, state.without_gain, state.pending = state.stage + 1, 0, 0, False
             if state.stage < len(self.recipe.stages):
                 state.best = state.best_done = None
-                self.session.new_optimizer()
             self.save()
 
     def _stage(self) -> None:

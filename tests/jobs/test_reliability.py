@@ -28,7 +28,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_toy(where / "train.conll", 120)
     write_toy(where / "dev.conll", 12)
     files = [f"data.train={where / 'train.conll'}", f"data.dev={where / 'dev.conll'}"]
-    recipe = load_recipe("ner", [*TINY, *files, "stages.0.steps=36", "stages.0.eval_every=4", "stages.0.save_every=2"])
+    often = ["stages.0.steps=36", "stages.0.eval_every=4", "stages.0.save_every=2", "stages.0.average=0.9"]
+    recipe = load_recipe("ner", [*TINY, *files, *often])
     (where / "recipe.yaml").write_text(to_yaml(recipe))
     fork(where, "plain")
     return where
