@@ -25,15 +25,17 @@ FOLDER = Path(sys.argv[1])
 KILLS = 20
 
 
-def child(out: Path, fill_disk: bool = False) -> int:
+def child(out: Path, *, fill_disk: bool = False, die: bool = False) -> int:
     pid = os.fork()
     if pid:
         return pid
     torch.set_num_threads(1)
 
     def say(text: str) -> None:
-        if fill_disk and text.startswith("step 4 "):
+        if fill_disk and text.startswith("step 10 "):
             resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+        if die and text.startswith("step 30 "):
+            os.kill(os.getpid(), signal.SIGKILL)
 
     code = 1
     try:
@@ -79,5 +81,7 @@ if __name__ == "__main__":
         kill()
     elif sys.argv[2] == "disk":
         disk()
+    elif sys.argv[2] == "die":
+        assert wait(child(Path(sys.argv[3]), die=True)) == -signal.SIGKILL
     else:
         raise SystemExit(wait(child(FOLDER / "plain")))
