@@ -27,7 +27,7 @@ from nlpkit.jobs.rundir import RunDir, Say, environment, open_run
 from nlpkit.jobs.signals import Signals
 from nlpkit.tasks import named
 from nlpkit.tasks.base import Task
-from nlpkit.text.spans import detect
+from nlpkit.text.spans import detect, faults
 
 Tick = Callable[[int, int, str], None]
 
@@ -117,6 +117,8 @@ def load_data(recipe: Recipe, data_dir: Path | None, say: Say) -> Data:
             if note not in said:
                 said.add(note)
                 say(f"note: {note}")
+        if (note := _illegal(loaded.rows, scheme)) and not loaded.mend:
+            say(f"note: {use}: {note}")
         data.record.append({"use": use, **loaded.record, "scheme": scheme})
         return [task.prepare(row, options, scheme, loaded.mend) for row in loaded.rows]
 
@@ -138,6 +140,17 @@ def load_data(recipe: Recipe, data_dir: Path | None, say: Say) -> Data:
                 f"first row {first.id} (line {first.line})"
             )
     return data
+
+
+def _illegal(rows: list[TokenRow], scheme: str) -> str:
+    """How many tags break the scheme, and where the first one stands; the empty string for none."""
+    found = [(row, at, what) for row in rows for at, what in faults(row.tags or (), scheme)]
+    if not found:
+        return ""
+    row, at, what = found[0]
+    line = row.lines[at] if row.lines else row.line
+    count = "1 tag breaks" if len(found) == 1 else f"{len(found)} tags break"
+    return f"{count} {scheme.upper()}, first on line {line}: {what} (`mend: true` on the source repairs it)"
 
 
 @dataclass

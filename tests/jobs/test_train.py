@@ -152,6 +152,18 @@ def test_overlap_of_train_and_dev_is_said_and_kept(tmp_path: Path) -> None:
     assert next(entry for entry in data if entry["use"] == "dev")["rows_in_train"] == 8
 
 
+def test_illegal_moves_are_said_with_their_line(tmp_path: Path) -> None:
+    write_toy(tmp_path / "train.conll", 24)
+    with (tmp_path / "train.conll").open("a", encoding="utf-8") as file:
+        file.write("to O\nKisumu I-LOC\n")
+    line = len((tmp_path / "train.conll").read_text().splitlines())
+    for more, count in (([], 1), (["data.mend=true"], 0)):
+        said: list[str] = []
+        files = [f"data.train={tmp_path / 'train.conll'}", *more]
+        train(load_recipe("ner", [*TINY, *files, "stages.0.steps=1"]), tmp_path / f"run{count}", say=said.append)
+        assert sum(f"1 tag breaks IOB2, first on line {line}" in text for text in said) == count
+
+
 def test_an_unknown_metric_is_refused_with_the_choices(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no metric `f2`") as caught:
         train(recipe(tmp_path, "evaluate.select=f2"), tmp_path / "run")
