@@ -81,5 +81,4 @@ def test_the_samples_hold_what_later_tasks_need() -> None:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.parent.name == "reference"], ids=lambda p: p.name)
 def test_no_page_names_a_path_of_a_machine(page: Path) -> None:
-    assert "/root/" not in page.read_text(encoding="utf-8")
-    assert "/work/" not in page.read_text(encoding="utf-8")
+    assert not re.search(r"(?<![\w.])/(?:root|home|tmp|usr)/", page.read_text(encoding="utf-8"))
