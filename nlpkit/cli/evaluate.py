@@ -106,14 +106,15 @@ def evaluate(
         if card
         else file_source(str(gold))
     )
-    with Signals(at_once=True):
+    with Signals() as signals:
         right = job.load_gold(source, data_dir, stderr.say)
+        signals.poll()
 
         def outputs(name: str, is_file: bool) -> tuple[Any, Any, str]:
             if is_file:
                 return (*job.compare(right, file_source(name), task, data_dir, stderr.say), task)
             predictor = Predictor(name, precision=precision, device=device)
-            return (*job.run_model(right, predictor), predictor.info["task"])
+            return (*job.run_model(right, predictor, signals.poll), predictor.info["task"])
 
         rows, found, used = outputs(str(model or guess), model is None)
         scores = job.score(rows, found, used, by)

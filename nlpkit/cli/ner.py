@@ -76,11 +76,12 @@ def ner(
     else:
         rows = read_inputs(files or [], read, columns, language, report)
     at_terminal = not files and not text and sys.stdin.isatty()
-    with Signals(at_once=True):
+    chunk = 1 if at_terminal else CHUNK
+    with Signals() as signals:
         predictor = Predictor(model, task="ner", precision=precision, device=device, batch_tokens=batch_tokens)
 
         def filled() -> Iterator[TokenRow]:
-            for number, row in enumerate(predictor(rows, chunk=1 if at_terminal else CHUNK), 1):
+            for number, row in enumerate(predictor(signals.waiting(rows), chunk=chunk, poll=signals.poll), 1):
                 yield row
                 if number % CHUNK == 0 or at_terminal:
                     sys.stdout.flush()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,10 +69,12 @@ def compare(
     return prepare[0], prepare[1]
 
 
-def run_model(gold: Gold, predictor: Predictor) -> tuple[list[TokenRow], list[TokenRow]]:
+def run_model(
+    gold: Gold, predictor: Predictor, poll: Callable[[], None] = lambda: None
+) -> tuple[list[TokenRow], list[TokenRow]]:
     """(gold, guess) rows of a model. The model never sees the gold tags."""
     rows = [predictor.task.prepare(row, predictor.task.options, gold.scheme, gold.mend) for row in gold.rows]
-    return rows, list(predictor(rows))
+    return rows, list(predictor(rows, poll=poll))
 
 
 def score(gold: Sequence[TokenRow], guess: Sequence[TokenRow], task: str, by: str | None = None) -> dict[str, Any]:

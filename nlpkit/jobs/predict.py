@@ -55,14 +55,16 @@ class Predictor:
         self._model: Any = predict.lower_precision(self._bundle.model, precision)
         self._batch_tokens = batch_tokens
 
-    def __call__(self, rows: Iterable[TokenRow], chunk: int = CHUNK) -> Iterator[TokenRow]:
-        """Yield the rows filled in; at most ``chunk`` of them are in memory."""
+    def __call__(
+        self, rows: Iterable[TokenRow], *, chunk: int = CHUNK, poll: Callable[[], None] = lambda: None
+    ) -> Iterator[TokenRow]:
+        """Yield the rows filled in; at most ``chunk`` of them are in memory. ``poll`` is called between batches."""
         from nlpkit.engine.predict import scores
 
         tokenizer = self._bundle.tokenizer
 
         def run(features: list[Feature]) -> list[Output]:
-            return scores(self._model, features, tokenizer.pad, self._batch_tokens * tokenizer.width)
+            return scores(self._model, features, tokenizer.pad, self._batch_tokens * tokenizer.width, poll)
 
         rows = iter(rows)
         while part := list(itertools.islice(rows, chunk)):

@@ -4,24 +4,43 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterable, Iterator
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from nlpkit.errors import Preempted
 
 _WATCHED = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGUSR1") if hasattr(signal, name))
 
 
+Row = TypeVar("Row")
+
+
 class Signals:
     """Remembers the first signal while in use: ``with Signals() as signals: ... signals.poll()``.
 
-    With ``at_once`` the signal itself raises Preempted: for jobs with nothing to save, which may wait for input.
+    The handler raises nothing, because Python swallows what is raised while an object is being deleted; only a job that
+    waits for its next row, perhaps for ever, is woken (``waiting``).
     """
 
-    def __init__(self, *, at_once: bool = False) -> None:
-        self._at_once = at_once
+    def __init__(self) -> None:
+        self._waits = False
         self.caught: signal.Signals | None = None
         self._before: dict[int, Any] = {}
+
+    def waiting(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """``rows``, whose reading a signal ends with Preempted."""
+        rows = iter(rows)
+        while True:
+            self._waits = True
+            self.poll()
+            try:
+                row = next(rows)
+            except StopIteration:
+                return
+            finally:
+                self._waits = False
+            yield row
 
     def __enter__(self) -> Signals:
         if threading.current_thread() is threading.main_thread():  # only there may handlers be set
@@ -41,7 +60,7 @@ class Signals:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.caught = signal.Signals(number)
         self._restore()
-        if self._at_once:
+        if self._waits:
             raise self.stop("stopped")
 
     def poll(self) -> None:
