@@ -111,7 +111,7 @@ def with_nlpkit(recipe: Any, data: Any, task: Any, goal: int, seed: int) -> Trai
     tokens = min(range(64, 4096, 16), key=lambda n: abs(len(session.plan(features, at(n), seed)[0]) - goal))
     cpu, began = time.process_time(), time.perf_counter()
     steps, _ = session.plan(features, at(tokens), seed)
-    session.begin(at(tokens), 0)
+    session.begin(at(tokens))
     for _ in session.fit(features, steps, 0, at(tokens), seed, print):
         pass
     return Trained(session.model, time.perf_counter() - began, time.process_time() - cpu, len(steps))

@@ -90,6 +90,8 @@ class Model(Strict):
     def _one_of(self) -> Model:
         if (self.base is None) == (self.scratch is None):
             raise ValueError("name exactly one of `base` and `scratch`")
+        if self.freeze != "none" and self.base is None:
+            raise ValueError("`freeze` is for a `base`: random weights must learn")
         return self
 
     @property
@@ -155,6 +157,10 @@ class Recipe(Strict):
         names = [stage.name for stage in self.stages]
         if len(set(names)) < len(names):
             raise ValueError("two stages have the same name")
+        if self.model.family == "bilstm":  # refused rather than ignored
+            for stage in self.stages:
+                if stage.label_smoothing or (stage.layer_decay or 1.0) != 1.0:
+                    raise ValueError(f"stage {stage.name}: a bilstm has no label_smoothing and no layer_decay")
         return self
 
 

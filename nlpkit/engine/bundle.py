@@ -75,12 +75,10 @@ def _foreign(folder: Path, info: dict[str, Any] | None) -> Bundle:
     if info is not None:
         _agree(folder, info, labels)
     else:
-        spans = any(label.startswith(("B-", "I-")) for label in labels)
-        if not spans and any(label.startswith("LABEL_") for label in labels):
+        if not any(label.startswith(("B-", "I-")) for label in labels):
             some = ", ".join(labels[:4])
-            raise InputError(f"`{folder}` does not name its labels ({some}, ...)", "add id2label to config.json")
-        longest = longest_window(model.config, tokenizer)
-        info = {"task": "ner" if spans else "pos", "options": {}, "labels": labels, "max_length": longest}
+            raise InputError(f"`{folder}` has the labels {some}, ...: no B- or I- among them, so no entity tagger")
+        info = {"task": "ner", "options": {}, "labels": labels, "max_length": longest_window(model.config, tokenizer)}
     return Bundle(folder, model, tokenizer, info)
 
 

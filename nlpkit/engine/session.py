@@ -75,6 +75,7 @@ class Session:
             if spec.max_length > limit:
                 say(f"note: `{spec.base}` reads at most {limit} sub-words a window")
             self.max_length = min(spec.max_length, limit)
+            encoders.reset_head(self.model, self.recipe.seed)
         elif isinstance(spec.scratch, BilstmScratch):
             self.tokenizer = recurrent.Words.learn(rows)
             self.max_length = spec.max_length * self.tokenizer.width
@@ -87,8 +88,6 @@ class Session:
             self.max_length = spec.max_length
             self.tokenizer = encoders.train_tokenizer(rows, spec.scratch.vocabulary, spec.max_length)
             self.model = encoders.scratch(spec.scratch, labels, self.tokenizer, spec.max_length, self.recipe.seed)
-        if spec.base is not None:
-            encoders.reset_head(self.model, self.recipe.seed)
         learning = loop.freeze(self.model, spec.freeze)
         precision = self.accelerator.mixed_precision.replace("no", "fp32")
         say(f"model: {self.weights():,} weights, {learning:,} learn; device {self.device}, precision {precision}")
@@ -101,7 +100,7 @@ class Session:
     def weights(self) -> int:
         return sum(weight.numel() for weight in self.model.parameters())
 
-    def begin(self, stage: Stage, number: int) -> None:
+    def begin(self, stage: Stage) -> None:
         """Make the stage's optimizer, and put back its state after a resume."""
         optimizer = loop.optimizer_for(self.model, stage)
         self._average = loop.Average(self.model, stage.average) if stage.average else None
@@ -215,9 +214,6 @@ class Session:
     def clear(self, folder: Path) -> None:
         """After DONE the checkpoints have no more use."""
         shutil.rmtree(folder, ignore_errors=True)
-
-    def finish(self) -> None:
-        self.model.eval()
 
     def save_bundle(self, path: Path, info: dict[str, Any], card: str) -> None:
         bundle.save(path, self.model, self.tokenizer, info, card)

@@ -295,7 +295,7 @@ class _Training:
             more = len(features) - sum(bool(row.tokens) for row in rows)
             windows = f"; long rows add {more} windows" if more else ""
             self.say(f"stage {stage.name}: {len(rows)} rows, {len(steps)} steps, {per_epoch} an epoch{windows}")
-        self.session.begin(stage, state.stage)
+        self.session.begin(stage)
         if state.pending and self._evaluate(stage):
             return
         loss = tokens = 0.0
@@ -335,9 +335,6 @@ class _Training:
                 scores = self._score(self.data.dev)[1]
             except Preempted:
                 raise self.stop() from None
-            if self.metric not in scores or not isinstance(scores[self.metric], float):
-                numbers = ", ".join(key for key, value in scores.items() if isinstance(value, float))
-                raise InputError(f"evaluate.select: no metric `{self.metric}`", f"metrics: {numbers}")
             value = scores[self.metric]
             better = state.best is None or value > state.best
             if better:
@@ -366,7 +363,6 @@ class _Training:
 
     def finish(self) -> Path:
         """Score dev and test with the final weights, write predictions, metrics, the bundle and DONE."""
-        self.session.finish()
         model = self.run.path / "model"
         if self.session.main:
             scores: dict[str, Any] = {}
@@ -434,7 +430,7 @@ def dry_run(recipe: Recipe, *, data_dir: Path | None = None, say: Say = lambda _
     for number, stage in enumerate(recipe.stages):
         features = task.encode(data.train[number], session.tokenizer, session.max_length, learn=True)
         steps, per_epoch = session.plan(features, stage, recipe.seed)
-        session.begin(stage, number)
+        session.begin(stage)
         info = next(iter(session.fit(features, steps[:1], 0, stage, recipe.seed, say)))
         result["stages"].append(
             {

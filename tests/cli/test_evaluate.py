@@ -179,7 +179,7 @@ def test_a_model_that_learned_its_toy_scores_one(cli: Cli, tiny_model: Path) -> 
 
 def test_a_model_never_sees_the_gold_tags(cli: Cli, tiny_model: Path) -> None:
     write_toy(Path("toy.conll"), 12)
-    wrong = Path("toy.conll").read_text(encoding="utf-8").replace("-PER", "-XXX").replace("-LOC", "-YYY")
+    wrong = Path("toy.conll").read_text(encoding="utf-8").replace("-PER", "-DATE").replace("-LOC", "-ORG")
     assert scores(cli, str(tiny_model), "--gold", written("wrong.conll", wrong))["f1"] == 0.0
 
 
