@@ -53,7 +53,8 @@ def show(model: Folder, as_json: options.Json = False) -> None:
     nlpkit model show runs/ner/default/model
     nlpkit model show runs/ner/default/model --json
     """
-    from nlpkit.jobs.models import facts, read
+    from nlpkit.config.bundle_info import read
+    from nlpkit.jobs.models import facts
 
     info = read(Path(model))
     if as_json:

@@ -17,15 +17,13 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from nlpkit.config import bundle_info
 from nlpkit.engine.hub import folder_of
 from nlpkit.engine.recurrent import Bilstm, Words
 from nlpkit.errors import InputError, RunError
 
 if TYPE_CHECKING:
     from nlpkit.engine.pretrained import Tokenizer
-
-FORMAT = 1
-_KEYS = ("task", "options", "labels", "max_length")
 
 
 @dataclass
@@ -47,7 +45,7 @@ def load(name: str, device: str | None = None) -> Bundle:
         kind = str(config.get("model_type", ""))
     except (ValueError, AttributeError):
         raise InputError(f"`{folder / 'config.json'}` is damaged", "copy or train the model again") from None
-    info = read_info(folder) if (folder / "bundle.json").is_file() else None
+    info = bundle_info.read(folder) if (folder / "bundle.json").is_file() else None
     found = _own(folder, config, info) if kind == "nlpkit-bilstm" else _foreign(folder, info)
     found.model.eval().to(where)
     return found
@@ -103,22 +101,6 @@ def _device(name: str | None) -> torch.device:
     return torch.device(name)
 
 
-def read_info(folder: Path) -> dict[str, Any]:
-    """The content of bundle.json, checked for its version."""
-    path = folder / "bundle.json"
-    try:
-        info = json.loads(path.read_text(encoding="utf-8"))
-        version = info["bundle"]
-        missing = [key for key in _KEYS if key not in info]
-    except (ValueError, KeyError, TypeError):
-        raise InputError(f"`{path}` is damaged", "copy or train the model again") from None
-    if version != FORMAT:
-        raise InputError(f"`{path}` has format {version}, this nlpkit reads {FORMAT}", "install a newer nlpkit")
-    if missing:
-        raise InputError(f"`{path}` is damaged: no {', '.join(missing)}", "copy or train the model again")
-    return dict(info)
-
-
 def save(path: Path, model: Any, tokenizer: Tokenizer | Words, info: dict[str, Any], card: str) -> None:
     """Write a bundle under a temporary name, then rename it."""
     temporary = path.with_name(f".{path.name}.part")
@@ -132,7 +114,7 @@ def save(path: Path, model: Any, tokenizer: Tokenizer | Words, info: dict[str, A
         else:
             model.save_pretrained(temporary)
         tokenizer.save(temporary)
-        text = json.dumps({"bundle": FORMAT, **info}, ensure_ascii=False, indent=1)
+        text = json.dumps({"bundle": bundle_info.FORMAT, **info}, ensure_ascii=False, indent=1)
         (temporary / "bundle.json").write_text(text + "\n", encoding="utf-8")
         (temporary / "README.md").write_text(card, encoding="utf-8")
         for child in temporary.iterdir():

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from nlpkit.config import bundle_info
 from nlpkit.data.rows import TokenRow
 from nlpkit.errors import InputError
 
@@ -15,22 +15,9 @@ def find(folder: Path) -> list[Path]:
     return sorted(path.parent for path in folder.rglob("bundle.json")) if folder.is_dir() else []
 
 
-def read(path: Path) -> dict[str, Any]:
-    """The content of bundle.json."""
-    if not (path / "bundle.json").is_file():
-        raise InputError(
-            f"`{path}` holds no bundle.json, so it is no model of nlpkit", "the model of a run lies in RUN/model"
-        )
-    try:
-        found = json.loads((path / "bundle.json").read_text(encoding="utf-8"))
-        return {**found, "task": found["task"], "labels": found["labels"]}
-    except (ValueError, KeyError, TypeError):
-        raise InputError(f"`{path / 'bundle.json'}` is damaged", "copy or train the model again") from None
-
-
 def facts(path: Path) -> dict[str, Any]:
     """One line's worth about a model."""
-    info = read(path)
+    info = bundle_info.read(path)
     size = sum(file.stat().st_size for file in path.iterdir() if file.is_file())
     test = info.get("metrics", {}).get("test", {}).get("f1", "-")
     return {

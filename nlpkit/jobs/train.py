@@ -195,10 +195,7 @@ def train(
             for note in session.notes:
                 say(f"note: {note}")
             data = load_data(recipe, data_dir, say)
-            task_class = named(recipe.task)
-            options = task_class.Options.model_validate(recipe.options)
-            labels = task_class.find_labels((row for stage in data.train for row in stage), options)
-            task = task_class(options, labels)
+            task = _task_for(recipe, data)
             if recipe.evaluate.select is not None:
                 _check_metric(recipe.evaluate.select, task)
             if session.main:
@@ -206,13 +203,20 @@ def train(
                 run.write_json("data.json", data.record)
                 run.write_json("environment.json", environment(session.device, session.world))
             _warn_unknown_labels(task, data, say)
-            session.build(labels, [row.tokens for stage in data.train for row in stage], say)
+            session.build(task.labels, [row.tokens for stage in data.train for row in stage], say)
             loop = _Training(recipe, run, session, task, data, signals, say, tick)
             loop.resume(continued)
             loop.stages()
             return loop.finish()
         finally:
             run.release()
+
+
+def _task_for(recipe: Recipe, data: Data) -> Task:
+    """The recipe's task with the labels of its training rows."""
+    kind = named(recipe.task)
+    options = kind.Options.model_validate(recipe.options)
+    return kind(options, kind.find_labels((row for stage in data.train for row in stage), options))
 
 
 def _check_metric(name: str, task: Task) -> None:
@@ -421,12 +425,9 @@ def dry_run(recipe: Recipe, *, data_dir: Path | None = None, say: Say = lambda _
 
     session = Session(recipe)
     data = load_data(recipe, data_dir, say)
-    task_class = named(recipe.task)
-    options = task_class.Options.model_validate(recipe.options)
-    labels = task_class.find_labels((row for stage in data.train for row in stage), options)
-    task = task_class(options, labels)
-    session.build(labels, [row.tokens for stage in data.train for row in stage], say)
-    result: dict[str, Any] = {"labels": labels, "data": data.record, "stages": []}
+    task = _task_for(recipe, data)
+    session.build(task.labels, [row.tokens for stage in data.train for row in stage], say)
+    result: dict[str, Any] = {"labels": task.labels, "data": data.record, "stages": []}
     for number, stage in enumerate(recipe.stages):
         features = task.encode(data.train[number], session.tokenizer, session.max_length, learn=True)
         steps, per_epoch = session.plan(features, stage, recipe.seed)
