@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from nlpkit import __version__
-from nlpkit.cli import data, doctor, evaluate, model, ner, recipe, train
+from nlpkit.cli import data, doctor, evaluate, model, recipe, tag, train
 from nlpkit.cli.streams import printable, stderr
 from nlpkit.errors import NlpkitError
 
@@ -62,7 +62,8 @@ for _name, _module in (("data", data), ("recipe", recipe)):
     app.add_typer(_module.app, name=_name)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
-app.command("ner")(ner.ner)
+app.command("pos")(tag.pos)
+app.command("ner")(tag.ner)
 app.add_typer(model.app, name="model")
 app.command("doctor")(doctor.doctor)
 

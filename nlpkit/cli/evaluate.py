@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,17 +13,8 @@ from nlpkit.cli import options
 from nlpkit.cli.streams import print_json, print_lines, stderr, table
 from nlpkit.errors import CheckFailed, InputError
 
-
-def _head(name: str, scores: dict[str, Any]) -> list[str]:
-    low, high = scores["interval"]
-    return [
-        f"{name}: {scores['rows']} rows, {scores['tokens']} tokens, {scores['support']} entities",
-        f"F1 {scores['f1']:.4f}  (95 %: {low:.4f} to {high:.4f})  "
-        f"precision {scores['precision']:.4f}  recall {scores['recall']:.4f}",
-        f"macro F1 {scores['macro_f1']:.4f}  lenient F1 {scores['lenient_f1']:.4f}  "
-        f"token accuracy {scores['accuracy']:.4f}",
-        scores["signature"],
-    ]
+if TYPE_CHECKING:
+    from nlpkit.data.rows import TokenRow
 
 
 def evaluate(
@@ -38,7 +29,7 @@ def evaluate(
     guess: Annotated[
         str | None, typer.Option(help="File with the tags to score, instead of a model.", show_default=False)
     ] = None,
-    by: Annotated[str | None, typer.Option(help="Also by: type, lang.", show_default=False)] = None,
+    by: Annotated[str | None, typer.Option(help="Also by: type (ner), tag (pos), lang.", show_default=False)] = None,
     baseline: Annotated[
         str | None,
         typer.Option(help="A second model (or guess file): difference, interval and p value.", show_default=False),
@@ -47,7 +38,9 @@ def evaluate(
         str | None,
         typer.Option(metavar="METRIC=VALUE", help="Exit with 1 below this, e.g. f1=0.8.", show_default=False),
     ] = None,
-    task: Annotated[str, typer.Option(help="Task, when no model says it.")] = "ner",
+    task: Annotated[
+        str | None, typer.Option(help="Task, when no model says it. Default: ner.", show_default=False)
+    ] = None,
     read: options.From = None,
     column: options.Columns = None,
     scheme: Annotated[
@@ -84,7 +77,7 @@ def evaluate(
             "name a --card or a --gold file", "nlpkit evaluate MODEL --card NAME, or nlpkit evaluate MODEL --gold F"
         )
     if by is not None:
-        options.choice(by, ("type", "lang"), "--by")
+        options.choice(by, ("type", "tag", "lang"), "--by")
     options.choice(precision, ("fp32", "bf16", "int8"), "--precision")
     options.choice(scheme or "iob2", spans.SCHEMES, "--scheme")
     options.choice(read or "conll", formats.READ, "--from")
@@ -107,41 +100,53 @@ def evaluate(
         else file_source(str(gold))
     )
     with Signals() as signals:
-        right = job.load_gold(source, data_dir, stderr.say)
+        predictor = None
+        if model is not None:
+            predictor = Predictor(model, task=task, precision=precision, device=device)
+            task = str(predictor.info["task"])
+        task = task or "ner"
+        judge = job.scorer(task)
+        if by in ("type", "tag") and by != judge.unit:
+            raise InputError(f"`--by {by}` is not for {task}", f"--by {judge.unit}, or --by lang")
+        right = job.load_gold(source, data_dir, stderr.say, task)
         signals.poll()
 
-        def outputs(name: str, is_file: bool) -> tuple[Any, Any, str]:
-            if is_file:
-                return (*job.compare(right, file_source(name), task, data_dir, stderr.say), task)
-            predictor = Predictor(name, precision=precision, device=device)
-            return (*job.run_model(right, predictor, signals.poll), predictor.info["task"])
+        def outputs(name: str, reader: Predictor | None) -> tuple[list[TokenRow], list[TokenRow]]:
+            if reader is None:
+                return job.compare(right, file_source(name), task or "ner", data_dir, stderr.say)
+            return job.run_model(right, reader, signals.poll)
 
-        rows, found, used = outputs(str(model or guess), model is None)
-        scores = job.score(rows, found, used, by)
+        rows, found = outputs(str(model or guess), predictor)
+        scores = job.score(rows, found, task, by, predictor.seen if predictor else None)
         if baseline is not None:
-            _, other, _ = outputs(baseline, Path(baseline).is_file())
-            scores["against"] = {"baseline": baseline, **job.against(rows, found, other)}
+            other = None
+            if not Path(baseline).is_file():
+                other = Predictor(baseline, task=task, precision=precision, device=device)
+            _, guessed = outputs(baseline, other)
+            scores["against"] = {"baseline": baseline, **job.against(rows, found, guessed, task)}
     if as_json:
         print_json(scores)
     else:
-        print_lines(_head(f"{card}/{split}" if card else str(gold), scores))
-        if by == "type":
-            print_lines(["", *scores_table(scores)])
-        print_lines(_more(scores))
+        first, *rest = judge.lines(scores)
+        print_lines([f"{f'{card}/{split}' if card else gold}: {first}", *rest])
+        if by == judge.unit:
+            print_lines(["", *scores_table(scores, judge.unit)])
+        print_lines(_more(scores, judge.main_metric))
     if limit is not None:
         _hold(scores, *limit)
 
 
-def _more(scores: dict[str, Any]) -> Iterator[str]:
+def _more(scores: dict[str, Any], metric: str) -> Iterator[str]:
     """The parts that only some calls ask for."""
+    name = {"f1": "F1"}.get(metric, metric)
     if "by_lang" in scores:
-        body = [[lang, s["rows"], s["support"], s["f1"], s["macro_f1"]] for lang, s in scores["by_lang"].items()]
-        yield from ["", *table(["lang", "rows", "gold", "F1", "macro F1"], body)]
-        yield f"macro over languages  {scores['macro_lang_f1']:.4f}"
+        body = [[lang, s["rows"], s["support"], s[metric], s["macro_f1"]] for lang, s in scores["by_lang"].items()]
+        yield from ["", *table(["lang", "rows", "gold", name, "macro F1"], body)]
+        yield f"macro over languages  {scores[f'macro_lang_{metric}']:.4f}"
     if d := scores.get("against"):
         yield ""
         interval = f"95 %: {d['low']:+.4f} to {d['high']:+.4f}"
-        yield f"against {d['baseline']}: {d['difference']:+.4f} F1 ({interval}), p = {d['p']:.4f}"
+        yield f"against {d['baseline']}: {d['difference']:+.4f} {name} ({interval}), p = {d['p']:.4f}"
 
 
 def _hold(scores: dict[str, Any], name: str, least: float) -> None:

@@ -62,14 +62,26 @@ def choice(value: str, allowed: tuple[str, ...], option: str) -> str:
     return value
 
 
+def model(name: str | None, task: str) -> str:
+    """The model named, or the one that ships for the task."""
+    from nlpkit.config import places
+
+    if name is not None:
+        return name
+    shipped = places.model(task)
+    if not shipped.is_dir():
+        raise InputError(
+            f"no --model is given, and none for {task} ships with nlpkit",
+            f"train one: nlpkit train {task}; then nlpkit {task} --model runs/{task}/default/model",
+        )
+    return str(shipped)
+
+
 def write(
     fmt: str, rows: Iterable[TokenRow], file: IO[str], *, read: str, columns: dict[str, int | str], spans: bool
 ) -> None:
     """Write rows in a format. CoNLL-U gets its tags where they were read; spans stand in MISC, never in UPOS."""
     from nlpkit.data import formats
 
-    if fmt != "conllu":
-        formats.named(fmt).write(rows, file)
-        return
-    places = {key: value for key, value in columns.items() if read == "conllu"}
-    formats.named(fmt).write(rows, file, {"tag": "misc:NER", **places} if spans else places)
+    places = {"tag": "misc:NER" if spans else "upos", **(columns if read == "conllu" else {})}
+    formats.named(fmt).write(rows, file, columns=places, spans=spans)

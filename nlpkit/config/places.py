@@ -27,6 +27,11 @@ def samples() -> Path:
     return PACKAGE / "assets" / "samples"
 
 
+def model(task: str) -> Path:
+    """The folder of the model that ships for a task; it may not be there."""
+    return PACKAGE / "assets" / "models" / task
+
+
 def data_cache() -> Path:
     """Where ``nlpkit data fetch`` puts files: ``NLPKIT_CACHE``, else the XDG cache folder."""
     if root := os.environ.get("NLPKIT_CACHE"):

@@ -10,7 +10,7 @@ import copy
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from nlpkit.config import explain, places, strict_yaml
 from nlpkit.config.explain import Strict
@@ -34,6 +34,7 @@ class Source(Strict):
     )
     mend: bool = Field(False, description="turn an I- tag that opens an entity into B-")
     limit: int | None = Field(None, gt=0, description="read at most this many rows")
+    weight: float = Field(1.0, gt=0, description="how often an epoch draws each row; 0.5: half of the rows")
 
     @model_validator(mode="after")
     def _one_of(self) -> Source:
@@ -54,6 +55,20 @@ class BilstmScratch(Strict):
     layers: int = Field(1, ge=1, description="LSTM layers")
     dropout: float = Field(0.5, ge=0, lt=1, description="dropout between the parts, one mask a row")
     word_dropout: float = Field(0.2, ge=0, lt=1, description="share of words read as unknown in training")
+    linear: bool = Field(True, description="a linear CRF learns in the same steps, and the two answer together")
+    linear_dropout: float = Field(0.5, ge=0, lt=1, description="share of the linear CRF's features dropped in training")
+    pair_buckets: int = Field(32768, ge=0, description="hash buckets for pairs of neighbors, a kind; 0: no pairs")
+    half: bool = Field(False, description="store the weights in fp16 (and score them so)")
+
+
+class CrfScratch(Strict):
+    """A linear CRF over words, affixes, shapes and neighbors: the classical baseline, trained by python-crfsuite."""
+
+    arch: Literal["crf"] = Field("crf", description="a linear-chain CRF")
+    l1: float = Field(0.05, ge=0, description="L1 regularization; larger makes a smaller model")
+    l2: float = Field(0.05, ge=0, description="L2 regularization")
+    iterations: int = Field(100, ge=1, description="most iterations of L-BFGS")
+    least: int = Field(1, ge=1, description="features that stand fewer times in the training rows are left out")
 
 
 class BertScratch(Strict):
@@ -74,29 +89,62 @@ class BertScratch(Strict):
         return self
 
 
-Scratch = Annotated[BertScratch | BilstmScratch, Field(discriminator="arch")]
+Scratch = Annotated[BertScratch | BilstmScratch | CrfScratch, Field(discriminator="arch")]
+
+
+class SpacyModel(Strict):
+    """A spaCy pipeline with one component, trained by spaCy's own trainer with the settings of `spacy init config`."""
+
+    optimize: Literal["efficiency", "accuracy"] = Field("efficiency", description="as in `spacy init config`")
+    base: str | None = Field(None, description="an installed pipeline whose vectors are used, e.g. en_core_web_md")
+    max_steps: int = Field(20000, ge=1, description="most steps")
+    eval_every: int = Field(200, ge=1, description="steps between evaluations")
+    patience: int = Field(1600, ge=0, description="stop after this many steps without a gain; 0: never")
 
 
 class Model(Strict):
-    """What is trained: exactly one of ``base`` and ``scratch``."""
+    """What is trained: exactly one of ``base``, ``scratch`` and ``spacy``."""
 
     base: str | None = Field(None, description="a folder, or a Hub id when online: a pretrained encoder to fine-tune")
     revision: str | None = Field(None, description="commit of the Hub id")
-    scratch: Scratch | None = Field(None, description="a small model from random weights")
+    scratch: Scratch | None = Field(None, description="a small model from random weights, or a linear CRF")
+    spacy: SpacyModel | None = Field(None, description="a pipeline trained by spaCy; `efficiency` alone serves too")
     max_length: int = Field(256, ge=8, description="sub-words a window; longer rows are read in overlapping windows")
     freeze: Literal["none", "embeddings", "body"] = Field("none", description="weights that stay as they are")
+    pooling: Literal["first", "mean"] = Field(
+        "first", description="an encoder's view of a word: its first sub-word, or the mean of all"
+    )
+    crf: bool = Field(False, description="a CRF on top of an encoder")
+    trim_vocabulary: bool = Field(
+        False, description="keep only the pieces of a `base` that the rows use, and single characters"
+    )
+    embeddings: str | None = Field(None, description="word vectors as text (fastText, word2vec) for a bilstm")
+    embeddings_limit: int = Field(50000, ge=1, description="vectors read from the file: the first so many")
+
+    @field_validator("spacy", mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"optimize": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _one_of(self) -> Model:
-        if (self.base is None) == (self.scratch is None):
-            raise ValueError("name exactly one of `base` and `scratch`")
+        if [self.base, self.scratch, self.spacy].count(None) != 2:
+            raise ValueError("name exactly one of `base`, `scratch` and `spacy`")
         if self.freeze != "none" and self.base is None:
             raise ValueError("`freeze` is for a `base`: random weights must learn")
+        if self.trim_vocabulary and self.base is None:
+            raise ValueError("`trim_vocabulary` is for a `base`")
+        if self.embeddings is not None and self.family != "bilstm":
+            raise ValueError("`embeddings` is for `scratch: {arch: bilstm}`")
+        if (self.crf or self.pooling != "first") and self.family not in ("encoder", "bert"):
+            raise ValueError("`crf` and `pooling` are for encoders")
         return self
 
     @property
     def family(self) -> str:
-        return "encoder" if self.base is not None else str(self.scratch and self.scratch.arch)
+        if self.base is not None:
+            return "encoder"
+        return self.scratch.arch if self.scratch is not None else "spacy"
 
 
 class Stage(Strict):
@@ -117,6 +165,12 @@ class Stage(Strict):
     accumulate: int | None = Field(None, ge=1, description="batches an optimizer step, on each device")
     clip: float | None = Field(None, gt=0, description="largest norm of the gradient")
     label_smoothing: float | None = Field(None, ge=0, lt=1, description="share of the target given to all labels")
+    class_weights: Literal["none", "balanced", "sqrt"] | None = Field(
+        None, description="weigh labels in the loss by 1 / frequency, or its square root"
+    )
+    temperature: float | None = Field(
+        None, ge=1, description="draw from the sources in proportion to rows^(1/temperature); 1: as they are"
+    )
     average: float | None = Field(
         None, ge=0, lt=1, description="score and keep a running average of the weights with this decay; 0 is off"
     )
@@ -157,28 +211,54 @@ class Recipe(Strict):
         names = [stage.name for stage in self.stages]
         if len(set(names)) < len(names):
             raise ValueError("two stages have the same name")
-        if self.model.family == "bilstm":  # refused rather than ignored
-            for stage in self.stages:
-                if stage.label_smoothing or (stage.layer_decay or 1.0) != 1.0:
-                    raise ValueError(f"stage {stage.name}: a bilstm has no label_smoothing and no layer_decay")
+        return self
+
+    @model_validator(mode="after")
+    def _used(self) -> Recipe:
+        """What the model's family would ignore is refused."""
+        family = self.model.family
+        for stage in self.stages:
+            given = {name for name in Stage.model_fields if getattr(stage, name) not in (None, "none", 0.0, 1.0)}
+            if family == "bilstm":
+                unused = given & {"label_smoothing", "layer_decay", "class_weights"}
+            elif self.model.crf:
+                unused = given & {"label_smoothing", "class_weights"}
+            elif family in WHOLE:
+                unused = {name for name in Stage.model_fields if getattr(stage, name) is not None} - {"name", "data"}
+                unused |= {"weight" for source in stage.data if source.weight != 1}
+            else:
+                unused = set()
+            if unused:
+                what = "a CRF on top" if family not in ("bilstm", *WHOLE) else f"the family {family}"
+                raise ValueError(f"stage {stage.name}: {what} has no {', '.join(sorted(unused))}")
+        if family in WHOLE and len(self.stages) > 1:
+            raise ValueError(f"the family {family} trains in one stage")
+        if family in WHOLE and self.precision != "fp32":
+            raise ValueError(f"the family {family} has no precision")
         return self
 
 
+WHOLE = ("crf", "spacy")  # trained by a library in one go, without steps of ours
 FAMILY_DEFAULTS: dict[str, dict[str, Any]] = {
     "encoder": {
         "epochs": 5.0, "lr": 1e-4, "schedule": "linear", "warmup": 0.1, "weight_decay": 0.01, "layer_decay": 1.0,
-        "batch_tokens": 1024, "accumulate": 1, "clip": 1.0, "label_smoothing": 0.0, "average": 0.0,
+        "batch_tokens": 1024, "accumulate": 1, "clip": 1.0, "label_smoothing": 0.0, "class_weights": "none",
+        "temperature": 1.0, "average": 0.0,
     },
     "bert": {
         "epochs": 12.0, "lr": 1e-3, "schedule": "cosine", "warmup": 0.1, "weight_decay": 0.05, "layer_decay": 1.0,
-        "batch_tokens": 1024, "accumulate": 1, "clip": 1.0, "label_smoothing": 0.0, "average": 0.0,
+        "batch_tokens": 1024, "accumulate": 1, "clip": 1.0, "label_smoothing": 0.0, "class_weights": "none",
+        "temperature": 1.0, "average": 0.0,
     },
+    "crf": {},
+    "spacy": {},
     "bilstm": {
         "epochs": 20.0, "lr": 3e-3, "schedule": "cosine", "warmup": 0.05, "weight_decay": 0.01, "layer_decay": 1.0,
-        "batch_tokens": 800, "accumulate": 1, "clip": 5.0, "label_smoothing": 0.0, "average": 0.998,
+        "batch_tokens": 800, "accumulate": 1, "clip": 5.0, "label_smoothing": 0.0, "class_weights": "none",
+        "temperature": 1.0, "average": 0.998,
     },
 }  # fmt: skip
-_CHOICES = ("base", "scratch")
+_CHOICES = ("base", "scratch", "spacy")
 
 
 def _set(data: Any, lines: Lines, key: str, value: Any) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 IGNORE = -100
@@ -15,7 +15,8 @@ class Feature:
 
     ``ids`` are sub-word ids with special tokens; ``labels`` has a label id where a word of this window begins and
     IGNORE elsewhere (None when there is nothing to learn from); ``places`` are the positions of those words'
-    first sub-words and ``words`` the numbers of the words in the row. Every word is in exactly one window's ``words``.
+    first sub-words, ``ends`` those behind their last ones, and ``words`` the numbers of the words in the row. Every
+    word is in exactly one window's ``words``.
     """
 
     row: int
@@ -23,14 +24,28 @@ class Feature:
     labels: list[int] | None
     places: list[int]
     words: list[int]
+    ends: list[int]
 
 
 @dataclass(slots=True)
 class Output:
-    """What a model says of one feature: a label id and its probability for each of the feature's ``words``."""
+    """What a model says of one feature: a label id and its probability for each of the feature's ``words``.
+
+    ``scores`` is None where the model knows no probabilities. ``others`` are the next best label sequences of the
+    whole window with their probabilities, best first, where they were asked for.
+    """
 
     labels: list[int]
-    scores: list[float]
+    scores: list[float] | None
+    others: list[tuple[list[int], float]] = field(default_factory=list)
+
+
+class WordTagger(Protocol):
+    """A model that needs no sub-words: a linear CRF, a spaCy pipeline."""
+
+    def tag_words(self, rows: Sequence[Sequence[str]], poll: Callable[[], None] = lambda: None) -> list[Output]:
+        """An output for each row of words; ``poll`` is called between rows and may raise."""
+        ...
 
 
 class Pieces(Protocol):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 
 from nlpkit.data.features import IGNORE, Feature
+from nlpkit.errors import InputError
 
 Batch = list[int]
 Step = list[Batch]
@@ -32,13 +33,45 @@ def batches(order: Sequence[int], lengths: Sequence[int], batch_tokens: int) -> 
     return result
 
 
-def epoch(lengths: Sequence[int], batch_tokens: int, seed: int, number: int) -> list[Batch]:
-    """One pass over all rows: near in length within a batch, the batches in random order.
+def drawn(groups: Sequence[int], rates: Sequence[float], rng: random.Random) -> list[int]:
+    """The rows of one epoch: those of group g ``rates[g]`` times each, a fraction of a time by a random choice."""
+    members: list[list[int]] = [[] for _ in rates]
+    for row, group in enumerate(groups):
+        members[group].append(row)
+    order: list[int] = []
+    for rows, rate in zip(members, rates, strict=True):
+        whole = int(rate)
+        order += rows * whole + rng.sample(rows, round((rate - whole) * len(rows)))
+    return order
 
-    Lengths are shaken by a tenth so that the same rows do not meet in every epoch.
+
+def rates(sizes: Sequence[int], weights: Sequence[float], temperature: float) -> list[float]:
+    """How often an epoch draws each row of each source: in proportion to rows^(1/temperature), times the weight.
+
+    The temperature keeps the number of rows an epoch (Conneau et al., 2020, with 1/temperature for their alpha).
+    """
+    flat = [size ** (1 / temperature) for size in sizes]
+    total, whole = sum(flat), sum(sizes)
+    return [
+        weight * whole * part / total / max(1, size) for weight, part, size in zip(weights, flat, sizes, strict=True)
+    ]
+
+
+def epoch(
+    lengths: Sequence[int],
+    batch_tokens: int,
+    seed: int,
+    number: int,
+    groups: Sequence[int] = (),
+    rates: Sequence[float] = (),
+) -> list[Batch]:
+    """One pass over the rows: near in length within a batch, the batches in random order.
+
+    Lengths are shaken by a tenth so that the same rows do not meet in every epoch. With ``rates`` (of the ``groups`` of
+    rows) some rows are drawn more often than others.
     """
     rng = random.Random(f"{seed}-{number}")
-    order = list(range(len(lengths)))
+    order = drawn(groups, rates, rng) if rates else list(range(len(lengths)))
     rng.shuffle(order)
     average = max(1, sum(lengths) // max(1, len(lengths)))
     chunk = max(1, 100 * batch_tokens // average)
@@ -58,6 +91,8 @@ def plan(
     *,
     epochs: float | None = None,
     steps: int | None = None,
+    groups: Sequence[int] = (),
+    rates: Sequence[float] = (),
 ) -> tuple[list[Step], int]:
     """The whole stage as a list of optimizer steps, and the steps of its first epoch.
 
@@ -66,7 +101,9 @@ def plan(
     result: list[Step] = []
     number, wanted, per_epoch = 0, steps, 0
     while wanted is None or len(result) < wanted:
-        found = epoch(lengths, batch_tokens, seed, number)
+        found = epoch(lengths, batch_tokens, seed, number, groups, rates)
+        if not found:
+            raise InputError("the sources' weights leave no rows to train on", "larger weights")
         missing = -len(found) % group
         found += [found[i % len(found)] for i in range(missing)]
         result += [found[i : i + group] for i in range(0, len(found), group)]
@@ -78,14 +115,26 @@ def plan(
 
 
 def collate(
-    features: Sequence[Feature], pad: int, device: torch.device | str, *, learn: bool
+    features: Sequence[Feature], pad: int, device: torch.device | str, *, learn: bool, words: bool = False
 ) -> dict[str, torch.Tensor]:
-    """Padded tensors, all (rows, longest): input_ids, attention_mask and, with ``learn``, labels."""
+    """Padded tensors, all (rows, longest): input_ids, attention_mask and, with ``learn``, labels.
+
+    With ``words`` also starts and ends, (rows, most words), -1 where a row has no more words; labels then are so too.
+    """
     longest = max(len(feature.ids) for feature in features)
     ids = torch.tensor([feature.ids + [pad] * (longest - len(feature.ids)) for feature in features])
     mask = torch.tensor([[1] * len(feature.ids) + [0] * (longest - len(feature.ids)) for feature in features])
     batch = {"input_ids": ids, "attention_mask": mask}
-    if learn:
+    if words:
+        most = max(1, *(len(feature.places) for feature in features))
+
+        def padded(rows: Iterable[Sequence[int]], fill: int) -> torch.Tensor:
+            return torch.tensor([[*row, *[fill] * (most - len(row))] for row in rows])
+
+        batch |= {"starts": padded((f.places for f in features), -1), "ends": padded((f.ends for f in features), -1)}
+        if learn:
+            batch["labels"] = padded(([(f.labels or [])[at] for at in f.places] for f in features), IGNORE)
+    elif learn:
         batch["labels"] = torch.tensor(
             [(f.labels or []) + [IGNORE] * (longest - len(f.labels or [])) for f in features]
         )

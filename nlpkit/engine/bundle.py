@@ -1,7 +1,8 @@
 """A bundle: one folder that is one model; encoders are readable by transformers too.
 
-``bundle.json config.json model.safetensors README.md`` and ``tokenizer.json tokenizer_config.json`` (an encoder) or
-``features.json`` (a BiLSTM); never a pickle.
+``bundle.json config.json README.md`` and, for an encoder, ``model.safetensors tokenizer.json tokenizer_config.json``,
+for a BiLSTM ``model.safetensors features.json``, for a linear CRF ``model.crfsuite``, for spaCy ``pipeline/``; never a
+pickle. What a kind of model does not need is not imported: a linear CRF starts without torch.
 """
 
 from __future__ import annotations
@@ -9,36 +10,46 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-
 from nlpkit.config import bundle_info
+from nlpkit.data.seen import FILE as SEEN
 from nlpkit.engine.hub import folder_of
-from nlpkit.engine.recurrent import Bilstm, Words
 from nlpkit.errors import InputError, RunError
 
 if TYPE_CHECKING:
+    import torch
+
     from nlpkit.engine.pretrained import Tokenizer
+    from nlpkit.engine.recurrent import Words
+
+SPACY = "spacy:"  # begins the name of an installed pipeline
 
 
 @dataclass
 class Bundle:
-    """A loaded model; ``info`` is the content of bundle.json."""
+    """A loaded model; ``info`` is the content of bundle.json.
 
-    path: Path
+    ``tokenizer`` is None for a model that takes words as they are (``features.WordTagger``), ``path`` for one that is
+    not a folder.
+    """
+
+    path: Path | None
     model: Any
-    tokenizer: Tokenizer | Words
+    tokenizer: Tokenizer | Words | None
     info: dict[str, Any]
 
 
-def load(name: str, device: str | None = None) -> Bundle:
-    """A bundle of nlpkit, or any folder or Hub id that transformers reads as a token classifier."""
-    where = _device(device)
+def load(name: str, device: str | None = None, task: str | None = None) -> Bundle:
+    """A bundle of nlpkit, any folder or Hub id that transformers reads as a token classifier, or ``spacy:NAME``.
+
+    ``task`` is what the model is wanted for, where it does not say so itself.
+    """
+    if name.startswith(SPACY):
+        return _installed(name.removeprefix(SPACY), task or "ner", device)
     folder = folder_of(name)
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -46,25 +57,61 @@ def load(name: str, device: str | None = None) -> Bundle:
     except (ValueError, AttributeError):
         raise InputError(f"`{folder / 'config.json'}` is damaged", "copy or train the model again") from None
     info = bundle_info.read(folder) if (folder / "bundle.json").is_file() else None
-    found = _own(folder, config, info) if kind == "nlpkit-bilstm" else _foreign(folder, info)
+    if kind.startswith("nlpkit-") and info is None:
+        raise InputError(f"`{folder}` has no bundle.json", "copy or train the model again")
+    if kind in ("nlpkit-crf", "nlpkit-spacy"):
+        _no_device(name, device)
+        assert info is not None
+        if kind == "nlpkit-crf":
+            from nlpkit.engine.linear_crf import LinearCrf as Kind
+        else:
+            from nlpkit.engine.pipelines import Pipeline as Kind  # type: ignore[assignment]
+        words = Kind.load(folder, config)
+        _agree(folder, info, words.labels)
+        return Bundle(folder, words, None, info)
+    where = _device(device)
+    if kind == "nlpkit-bilstm":
+        assert info is not None
+        found = _bilstm(folder, config, info)
+    else:
+        found = _foreign(folder, info, task)
     found.model.eval().to(where)
     return found
 
 
-def _own(folder: Path, config: dict[str, Any], info: dict[str, Any] | None) -> Bundle:
+def _no_device(name: str, device: str | None) -> None:
+    if device not in (None, "cpu"):
+        raise InputError(f"`{name}` runs on the CPU only", "leave out --device")
+
+
+def _installed(name: str, task: str, device: str | None) -> Bundle:
+    from nlpkit.engine.pipelines import Pipeline
+
+    _no_device(SPACY + name, device)
+    found = Pipeline.installed(name, spans=task == "ner")
+    info = {"task": task, "options": {}, "labels": found.labels, "max_length": 0}
+    return Bundle(None, found, None, info)
+
+
+def _bilstm(folder: Path, config: dict[str, Any], info: dict[str, Any]) -> Bundle:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from nlpkit.engine.recurrent import Bilstm, Words
+
     try:
-        model = Bilstm.from_facts(config)
+        words = Words.load(folder)
+        model = Bilstm.from_facts(config, words)
         model.load_state_dict(load_file(folder / "model.safetensors"))
-    except (KeyError, ValueError, RuntimeError, SafetensorError) as error:
+    except (KeyError, ValueError, RuntimeError, OSError, SafetensorError) as error:
         what = str(error).splitlines()[0]
         raise InputError(f"`{folder}` is damaged: {what}", "copy or train the model again") from None
-    if info is None:
-        raise InputError(f"`{folder}` has no bundle.json", "copy or train the model again")
     _agree(folder, info, model.labels)
-    return Bundle(folder, model, Words.load(folder), info)
+    return Bundle(folder, model, words, info)
 
 
-def _foreign(folder: Path, info: dict[str, Any] | None) -> Bundle:
+def _foreign(folder: Path, info: dict[str, Any] | None, task: str | None) -> Bundle:
+    from nlpkit.engine.heads import with_head
     from nlpkit.engine.pretrained import load_model, load_tokenizer, longest_window
 
     model = load_model(folder)
@@ -72,12 +119,23 @@ def _foreign(folder: Path, info: dict[str, Any] | None) -> Bundle:
     labels = [model.config.id2label[number] for number in range(model.config.num_labels)]
     if info is not None:
         _agree(folder, info, labels)
+        model = with_head(model, labels, folder=folder, **info.get("tagger", {}))
     else:
-        if not any(label.startswith(("B-", "I-")) for label in labels):
-            some = ", ".join(labels[:4])
-            raise InputError(f"`{folder}` has the labels {some}, ...: no B- or I- among them, so no entity tagger")
-        info = {"task": "ner", "options": {}, "labels": labels, "max_length": longest_window(model.config, tokenizer)}
+        info = {"options": {}, "labels": labels, "max_length": longest_window(model.config, tokenizer)}
+        info["task"] = _task_of(folder, labels, task)
     return Bundle(folder, model, tokenizer, info)
+
+
+def _task_of(folder: Path, labels: list[str], wanted: str | None) -> str:
+    """What a token classifier of others is for, by its labels."""
+    if any(label.startswith(("B-", "I-")) for label in labels):
+        return "ner"
+    some = ", ".join(labels[:4])
+    if any(label.startswith("LABEL_") for label in labels):
+        raise InputError(f"`{folder}` has the labels {some}, which say nothing: it was not trained to tag")
+    if wanted == "ner":
+        raise InputError(f"`{folder}` has the labels {some}, ...: no B- or I- among them, so no entity tagger")
+    return "pos"
 
 
 def _agree(folder: Path, info: dict[str, Any], labels: list[str]) -> None:
@@ -87,11 +145,15 @@ def _agree(folder: Path, info: dict[str, Any], labels: list[str]) -> None:
 
 
 def pick_device() -> str:
+    import torch
+
     return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def _device(name: str | None) -> torch.device:
     """The device called ``name``. One that is not there raises InputError."""
+    import torch
+
     if name is None:
         return torch.device(pick_device())
     have = ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
@@ -101,30 +163,39 @@ def _device(name: str | None) -> torch.device:
     return torch.device(name)
 
 
-def save(path: Path, model: Any, tokenizer: Tokenizer | Words, info: dict[str, Any], card: str) -> None:
-    """Write a bundle under a temporary name, then rename it."""
+def prepared(bundle: Bundle, precision: str) -> Any:
+    """The model in the arithmetic asked for."""
+    if bundle.tokenizer is None:
+        if precision != "fp32":
+            raise InputError("this kind of model has no precision to choose", "leave out --precision")
+        return bundle.model
+    from nlpkit.engine.predict import lower_precision
+
+    return lower_precision(bundle.model, precision)
+
+
+def save(path: Path, fill: Callable[[Path], None], info: dict[str, Any], card: str, seen: bytes) -> None:
+    """Write a bundle under a temporary name, then rename it. ``fill`` writes the model into a folder."""
     temporary = path.with_name(f".{path.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         temporary.mkdir(parents=True)
-        if isinstance(model, Bilstm):
-            (temporary / "config.json").write_text(json.dumps(model.facts(), indent=1) + "\n", encoding="utf-8")
-            tensors = {name: value.contiguous() for name, value in model.state_dict().items()}
-            save_file(tensors, temporary / "model.safetensors")
-        else:
-            model.save_pretrained(temporary)
-        tokenizer.save(temporary)
+        fill(temporary)
         text = json.dumps({"bundle": bundle_info.FORMAT, **info}, ensure_ascii=False, indent=1)
         (temporary / "bundle.json").write_text(text + "\n", encoding="utf-8")
         (temporary / "README.md").write_text(card, encoding="utf-8")
-        for child in temporary.iterdir():
-            with child.open("rb") as file:
-                os.fsync(file.fileno())
+        (temporary / SEEN).write_bytes(seen)
+        for child in temporary.rglob("*"):
+            if child.is_file():
+                with child.open("rb") as file:
+                    os.fsync(file.fileno())
         if path.exists():
             shutil.rmtree(path)
         temporary.rename(path)
-    except (OSError, SafetensorError) as error:
+    except Exception as error:
         shutil.rmtree(temporary, ignore_errors=True)
+        if not isinstance(error, OSError) and type(error).__name__ != "SafetensorError":
+            raise
         why = getattr(error, "strerror", None) or str(error)
         raise RunError(
             f"cannot write the model to `{path}`: {why}", "free some space, then run the same command again"

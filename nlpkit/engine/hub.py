@@ -46,7 +46,7 @@ def _check(path: Path, name: str) -> None:
         raise InputError(
             f"`{name}` is no model: it has no config.json (it holds {have})", "the model of a run lies in RUN/model"
         )
-    if "model.safetensors" in names or "model.safetensors.index.json" in names:
+    if not {"model.safetensors", "model.safetensors.index.json", "model.crfsuite", "pipeline"}.isdisjoint(names):
         return
     if pickles := [child for child in names if child.endswith(_PICKLES)]:
         raise InputError(

@@ -110,7 +110,24 @@ def optimizer_for(model: nn.Module, stage: Stage) -> torch.optim.Optimizer:
     )
 
 
-def loss_of(model: nn.Module, batch: dict[str, torch.Tensor], label_smoothing: float) -> torch.Tensor:
+def label_weights(features: Sequence[Feature], count: int, how: str) -> torch.Tensor | None:
+    """(labels) weights in the loss: ``balanced`` is n / (labels x frequency), ``sqrt`` its square root.
+
+    They are scaled so that the mean weight over the training words is 1; a label that never stands gets 1.
+    """
+    if how == "none":
+        return None
+    found = torch.zeros(count)
+    for feature in features:
+        known = [label for label in feature.labels or () if label != IGNORE]
+        found += torch.bincount(torch.tensor(known, dtype=torch.long), minlength=count)
+    weights = (found.sum() / found.clamp(min=1)) ** (0.5 if how == "sqrt" else 1.0)
+    return torch.where(found > 0, weights * found.sum() / (weights * found).sum(), torch.ones(()))
+
+
+def loss_of(
+    model: nn.Module, batch: dict[str, torch.Tensor], label_smoothing: float, weights: torch.Tensor | None = None
+) -> torch.Tensor:
     """Cross-entropy summed over labels, or the model's own loss."""
     if getattr(getattr(model, "module", model), "own_loss", False):
         found: torch.Tensor = model(**batch)
@@ -120,6 +137,7 @@ def loss_of(model: nn.Module, batch: dict[str, torch.Tensor], label_smoothing: f
     return nn.functional.cross_entropy(
         logits.float().flatten(0, 1),
         labels.flatten(),
+        weight=weights,
         ignore_index=IGNORE,
         reduction="sum",
         label_smoothing=label_smoothing,
@@ -144,7 +162,8 @@ def fit(
     seed: int,
     pad: int,
     say: Callable[[str], None],
-    loss: Callable[[nn.Module, dict[str, torch.Tensor], float], torch.Tensor] = loss_of,
+    loss: Callable[..., torch.Tensor] = loss_of,
+    weights: torch.Tensor | None = None,
 ) -> Iterator[StepInfo]:
     """Train from step ``start`` and yield after each one; evaluation, saving and logging live with the caller.
 
@@ -173,6 +192,7 @@ def fit(
                     pad,
                     stage,
                     loss,
+                    weights,
                 )
                 break
             except (torch.OutOfMemoryError, RuntimeError) as error:
@@ -208,18 +228,20 @@ def _one_step(
     seed: tuple[int, int, int],
     pad: int,
     stage: Stage,
-    loss: Callable[[nn.Module, dict[str, torch.Tensor], float], torch.Tensor],
+    loss: Callable[..., torch.Tensor],
+    weights: torch.Tensor | None,
 ) -> torch.Tensor:
     """Forward and backward of one optimizer step; the summed loss of this rank."""
     torch.manual_seed((seed[0] * 1_000_003 + seed[1]) * 1_009 + seed[2])
     summed = torch.zeros((), device=accelerator.device)
     world = accelerator.num_processes
+    words = getattr(getattr(model, "module", model), "by_words", False)
     for number, batch in enumerate(batches):
         last = number == len(batches) - 1
-        tensors = collate([features[row] for row in batch], pad, accelerator.device, learn=True)
+        tensors = collate([features[row] for row in batch], pad, accelerator.device, learn=True, words=words)
         with nullcontext() if last else accelerator.no_sync(model):
             with accelerator.autocast():
-                value = loss(model, tensors, stage.label_smoothing or 0.0)
+                value = loss(model, tensors, stage.label_smoothing or 0.0, weights)
             # DDP averages gradients over ranks, so the sum needs the factor `world`
             accelerator.backward(value * world / max(1, total))
         summed += value.detach()

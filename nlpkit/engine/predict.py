@@ -11,6 +11,7 @@ import torch
 
 from nlpkit.data.features import Feature, Output
 from nlpkit.engine.batches import batches, collate, out_of_memory
+from nlpkit.engine.heads import independent
 from nlpkit.errors import InputError, RunError
 
 
@@ -20,8 +21,11 @@ def scores(
     pad: int,
     batch_tokens: int = 1024,
     poll: Callable[[], None] = lambda: None,
+    nbest: int = 1,
 ) -> list[Output]:
     """An output for each feature, in their order. ``poll`` is called between batches and may raise.
+
+    With ``nbest`` above 1 outputs also hold so many label sequences, where the window shows its words only.
 
     On running out of memory the batch is halved and done again. The result does not depend on the batches
     beyond the rounding of floating point.
@@ -36,7 +40,8 @@ def scores(
             batch = waiting.pop()
             poll()
             try:
-                for number, output in zip(batch, _forward(model, [features[i] for i in batch], pad), strict=True):
+                part = [features[i] for i in batch]
+                for number, output in zip(batch, _forward(model, part, pad, nbest), strict=True):
                     outputs[number] = output
             except (torch.OutOfMemoryError, RuntimeError) as error:
                 if not out_of_memory(error):
@@ -50,9 +55,11 @@ def scores(
     return [output for output in outputs if output is not None]
 
 
-def _forward(model: Any, features: Sequence[Feature], pad: int) -> Iterator[Output]:
+def _forward(model: Any, features: Sequence[Feature], pad: int, nbest: int) -> Iterator[Output]:
     """Only the best label and its probability of each word leave the device."""
-    batch = collate(features, pad, model.device, learn=False)
+    words = getattr(model, "by_words", False)
+    batch = collate(features, pad, model.device, learn=False, words=words)
+    logits = None
     if hasattr(model, "tag"):
         labels, chance = model.tag(**batch)
     else:
@@ -60,9 +67,25 @@ def _forward(model: Any, features: Sequence[Feature], pad: int) -> Iterator[Outp
         best, labels = logits.max(-1)
         chance = (best - logits.logsumexp(-1)).exp()
     all_labels, all_chances = labels.tolist(), chance.tolist()
+    others = _others(model, features, batch, logits, nbest) if nbest > 1 else [[] for _ in features]
     for number, feature in enumerate(features):
         row, row_scores = all_labels[number], all_chances[number]
-        yield Output([row[place] for place in feature.places], [row_scores[place] for place in feature.places])
+        places = range(len(feature.places)) if words else feature.places
+        yield Output([row[place] for place in places], [row_scores[place] for place in places], others[number])
+
+
+def _others(
+    model: Any, features: Sequence[Feature], batch: dict[str, torch.Tensor], logits: torch.Tensor | None, count: int
+) -> list[list[tuple[list[int], float]]]:
+    """The best label sequences of each window."""
+    if logits is None:
+        found: list[list[tuple[list[int], float]]] = model.nbest(count=count, **batch)
+    else:
+        most = max(len(feature.places) for feature in features)
+        places = torch.tensor([f.places + [0] * (most - len(f.places)) for f in features], device=logits.device)
+        own = logits.gather(1, places[:, :, None].expand(-1, -1, logits.shape[2]))
+        found = independent(own, torch.tensor([len(f.places) for f in features], device=logits.device), count)
+    return found
 
 
 def lower_precision(model: Any, precision: str) -> Any:

@@ -7,54 +7,45 @@ To the rest of the engine a block is what sub-words are elsewhere, so batches, w
 from __future__ import annotations
 
 import json
-import unicodedata
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from nlpkit.config.recipe import BilstmScratch
+from nlpkit.engine.crf import Crf, best_paths
 from nlpkit.errors import InputError
-from nlpkit.text.normalize import nfc
+from nlpkit.text.normalize import bare, nfc, shape
 
 PAD, UNKNOWN = 0, 1
 FILE = "features.json"
+MODEL_TYPE = "nlpkit-bilstm"
 ATTRIBUTES = ("form", "lower", "bare", "prefix2", "prefix3", "suffix1", "suffix2", "suffix3", "suffix4", "shape")
 _LEXICAL = 3  # the first attributes name the word itself; they are dropped together in training
 _HEAD, _TAIL = 12, 8  # characters kept of a long word
 
 
-def _bare(text: str) -> str:
-    """Without case and diacritics: what a hurried typist writes."""
-    return "".join(char for char in unicodedata.normalize("NFD", text) if not unicodedata.combining(char))
-
-
-def _shape(word: str) -> str:
-    """``Dodoma2`` -> ``Xxd``: kinds of characters, runs made short."""
-    kinds = [
-        "X" if c.isupper() else "x" if c.isalpha() else "d" if c.isdigit() else "m" if unicodedata.combining(c) else c
-        for c in word
-    ]
-    runs = [kind for at, kind in enumerate(kinds) if at == 0 or kinds[at - 1] != kind]
-    return "".join(runs)[:8] + ("1" if len(word) == 1 else "")
-
-
 def attributes(word: str) -> list[str]:
     """The ten attributes of a word, in the order of ``ATTRIBUTES``."""
     low = word.lower()
-    return [word, low, _bare(low), low[:2], low[:3], low[-1:], low[-2:], low[-3:], low[-4:], _shape(word)]
+    return [word, low, bare(low), low[:2], low[:3], low[-1:], low[-2:], low[-3:], low[-4:], shape(word)]
 
 
 class Words:
     """The vocabulary: words in, blocks of numbers out. Stands where a sub-word tokenizer stands elsewhere."""
 
-    width = len(ATTRIBUTES) + _HEAD + _TAIL
+    width = len(ATTRIBUTES) + 1 + _HEAD + _TAIL  # attributes, vector, characters
 
-    def __init__(self, entries: list[list[str]], chars: list[str]) -> None:
+    def __init__(
+        self, entries: list[list[str]], chars: list[str], vectors: Sequence[str] = (), dimensions: int = 0
+    ) -> None:
         self.entries, self.chars = entries, chars
+        self.vectors, self.dimensions = list(vectors), dimensions  # the words that have a vector, and its length
         self.prefix: list[int] = []
         self.suffix: list[int] = []
         self.pad = PAD
@@ -64,11 +55,14 @@ class Words:
             self._known.append({name: start + number for number, name in enumerate(names)})
             start += len(names)
         self.size = start
+        self._vectors = {word: 2 + number for number, word in enumerate(self.vectors)}
         self._chars = {char: 2 + number for number, char in enumerate(chars)}
         self._memory: dict[str, list[int]] = {}
 
     @classmethod
-    def learn(cls, rows: Iterable[Sequence[str]], least: int = 2) -> Words:
+    def learn(
+        cls, rows: Iterable[Sequence[str]], vectors: Sequence[str] = (), dimensions: int = 0, least: int = 2
+    ) -> Words:
         """Keep attributes and characters that stand at least ``least`` times in the training rows."""
         words = Counter(nfc(token) for row in rows for token in row)
         counts: list[Counter[str]] = [Counter() for _ in ATTRIBUTES]
@@ -81,6 +75,8 @@ class Words:
         return cls(
             [sorted(value for value, count in counter.items() if count >= least) for counter in counts],
             sorted(char for char, count in chars.items() if count >= least),
+            vectors,
+            dimensions,
         )
 
     def pieces(self, rows: Sequence[Sequence[str]]) -> list[list[list[int]]]:
@@ -91,6 +87,7 @@ class Words:
         found = self._memory.get(word)
         if found is None:
             found = [known.get(value, UNKNOWN) for known, value in zip(self._known, attributes(word), strict=True)]
+            found.append(self._vectors.get(word) or self._vectors.get(word.lower(), UNKNOWN if self.vectors else PAD))
             kept = word if len(word) <= _HEAD + _TAIL else word[:_HEAD] + word[-_TAIL:]
             found += [self._chars.get(char, UNKNOWN) for char in kept] + [PAD] * (_HEAD + _TAIL - len(kept))
             if len(self._memory) < 100_000:  # memory stays bounded on a stream
@@ -98,96 +95,19 @@ class Words:
         return found
 
     def save(self, folder: Path) -> None:
-        data = {"attributes": dict(zip(ATTRIBUTES, self.entries, strict=True)), "chars": self.chars}
+        data: dict[str, Any] = {"attributes": dict(zip(ATTRIBUTES, self.entries, strict=True)), "chars": self.chars}
+        if self.vectors:
+            data |= {"vectors": self.vectors, "dimensions": self.dimensions}
         (folder / FILE).write_text(json.dumps(data, ensure_ascii=False) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Words:
         try:
             data = json.loads((folder / FILE).read_text(encoding="utf-8"))
-            return cls([data["attributes"][name] for name in ATTRIBUTES], data["chars"])
+            entries = [data["attributes"][name] for name in ATTRIBUTES]
+            return cls(entries, data["chars"], data.get("vectors", ()), data.get("dimensions", 0))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"`{folder / FILE}` is damaged: {error}", "copy or train the model again") from None
-
-
-def legal_moves(labels: Sequence[str]) -> torch.Tensor:
-    """(labels + 1) x (labels + 1) booleans: may the column follow the row? Last stand start and end.
-
-    I-X follows only B-X and I-X; labels that are no IOB2 tags follow each other freely.
-    """
-    size = len(labels)
-    allowed = torch.ones(size + 1, size + 1, dtype=torch.bool)
-    for number, label in enumerate(labels):
-        if label.startswith("I-"):
-            before = [other[:2] in ("B-", "I-") and other[2:] == label[2:] for other in labels]
-            allowed[:, number] = torch.tensor([*before, False])
-    return allowed
-
-
-class Crf(nn.Module):
-    """A linear-chain conditional random field (Lafferty et al., 2001) with illegal moves ruled out.
-
-    Shapes: ``scores`` (rows, words, labels), ``lengths`` (rows).
-    """
-
-    def __init__(self, labels: Sequence[str]) -> None:
-        super().__init__()
-        size = len(labels)
-        self.size = size
-        self.moves = nn.Parameter(torch.zeros(size + 1, size + 1))
-        self.register_buffer("illegal", (~legal_moves(labels)).float() * -1e4, persistent=False)
-
-    def _table(self) -> torch.Tensor:
-        return self.moves.float() + self.illegal
-
-    def log_z(self, scores: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """(rows) log of the sum over all label sequences: the forward algorithm."""
-        table, size = self._table(), self.size
-        alpha = table[size, :size] + scores[:, 0]
-        for place in range(1, scores.shape[1]):
-            step = torch.logsumexp(alpha[:, :, None] + table[:size, :size], 1) + scores[:, place]
-            alpha = torch.where((place < lengths)[:, None], step, alpha)
-        return torch.logsumexp(alpha + table[:size, size], 1)
-
-    def path_score(self, scores: torch.Tensor, labels: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """(rows) score of the given label sequences."""
-        table, size = self._table(), self.size
-        mask = torch.arange(scores.shape[1], device=scores.device)[None] < lengths[:, None]
-        own = (scores.gather(2, labels[:, :, None])[:, :, 0] * mask).sum(1)
-        steps = (table[labels[:, :-1], labels[:, 1:]] * mask[:, 1:]).sum(1)
-        last = labels.gather(1, (lengths - 1)[:, None])[:, 0]
-        return own + steps + table[size, labels[:, 0]] + table[last, size]
-
-    def loss(self, scores: torch.Tensor, labels: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """Negative log-likelihood, summed over rows."""
-        return (self.log_z(scores, lengths) - self.path_score(scores, labels, lengths)).sum()
-
-    def best(self, scores: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """(rows, words) labels of the best sequence (Viterbi, 1967); 0 past the end."""
-        table, size = self._table(), self.size
-        rows, words = scores.shape[:2]
-        alpha = table[size, :size] + scores[:, 0]
-        back = []
-        stay = torch.arange(size, device=scores.device).expand(rows, size)
-        for place in range(1, words):
-            value, source = (alpha[:, :, None] + table[:size, :size]).max(1)
-            inside = (place < lengths)[:, None]
-            alpha = torch.where(inside, value + scores[:, place], alpha)
-            back.append(torch.where(inside, source, stay))
-        label = (alpha + table[:size, size]).argmax(1)
-        path = [label]
-        for source in reversed(back):
-            label = source.gather(1, label[:, None])[:, 0]
-            path.append(label)
-        found = torch.stack(path[::-1], 1)
-        return found.masked_fill(torch.arange(words, device=scores.device)[None] >= lengths[:, None], 0)
-
-    def marginals(self, scores: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """(rows, words, labels) probability of each label at each word: the gradient of ``log_z``."""
-        with torch.inference_mode(False), torch.enable_grad():
-            leaf = scores.detach().clone().requires_grad_(True)
-            (found,) = torch.autograd.grad(self.log_z(leaf, lengths).sum(), leaf)
-        return found.detach()
 
 
 class LockedDropout(nn.Module):
@@ -204,19 +124,73 @@ class LockedDropout(nn.Module):
         return values * mask / (1 - self.rate)
 
 
+# (how far away, which attribute): what the linear reader sees of a word and its neighbors
+_SLOTS = (
+    *((0, at) for at in range(len(ATTRIBUTES))),
+    *((step, ATTRIBUTES.index(name)) for step in (-1, 1) for name in ("lower", "prefix3", "suffix3", "shape")),
+    *((step, ATTRIBUTES.index(name)) for step in (-2, 2) for name in ("lower", "shape")),
+)
+_PAIRS = tuple((ATTRIBUTES.index(name), step) for name in ("lower", "shape") for step in (-1, 1))
+
+
+class Linear(nn.Module):
+    """Scores of labels as sums over the attributes of a word, its neighbors and pairs of them: a classical CRF's view.
+
+    Pairs are hashed into ``buckets`` (Weinberger et al., 2009).
+    """
+
+    def __init__(self, sizes: Sequence[int], labels: int, buckets: int, dropout: float) -> None:
+        super().__init__()
+        self.sizes, self.buckets, self.dropout = list(sizes), buckets, dropout
+        self.first = [2 + sum(self.sizes[:at]) for at in range(len(self.sizes))]  # where an attribute's entries begin
+        self.base = [0]
+        for _, at in _SLOTS:
+            self.base.append(self.base[-1] + self.sizes[at] + 2)
+        pairs = len(_PAIRS) if buckets else 0
+        self.table = nn.Embedding(self.base[-1] + pairs * buckets, labels)
+        nn.init.zeros_(self.table.weight)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        """(rows, words, labels) from (rows, words, attributes)."""
+        rows, words, _ = ids.shape
+        wide = nn.functional.pad(ids, (0, 0, 2, 2))  # beyond a row all is PAD
+        seen = []
+        for number, (step, at) in enumerate(_SLOTS):
+            entry = wide[:, 2 + step : 2 + step + words, at]
+            seen.append(torch.where(entry > UNKNOWN, entry - self.first[at] + 2, entry) + self.base[number])
+        for number, (at, step) in enumerate(_PAIRS if self.buckets else ()):
+            here, there = wide[:, 2 : 2 + words, at], wide[:, 2 + step : 2 + step + words, at]
+            mixed = (here * 1_000_003 + there * 7_919 + here * there) % self.buckets
+            seen.append(mixed + self.base[-1] + number * self.buckets)
+        found: torch.Tensor = self.table(torch.stack(seen, 2))
+        if self.training and self.dropout:
+            keep = torch.rand(rows, words, len(seen), 1, device=ids.device) > self.dropout
+            found = found * keep / (1 - self.dropout)
+        return found.sum(2)
+
+
 class Bilstm(nn.Module):
-    """Blocks of words (rows, words x width) to labels."""
+    """Blocks of words (rows, words x width) to labels.
+
+    Two readers are trained in the same steps, each with a CRF of its own: the BiLSTM, and a linear one (``Linear``)
+    unless the recipe leaves it out. They answer together: their scores are averaged (a product of experts; Hinton,
+    2002).
+    """
 
     own_loss = True
 
-    def __init__(self, spec: BilstmScratch, vocabulary: int, chars: int, labels: Sequence[str]) -> None:
+    def __init__(self, spec: BilstmScratch, words: Words, labels: Sequence[str]) -> None:
         super().__init__()
         self.labels = list(labels)
         self.spec = spec
-        self.attributes = nn.Embedding(vocabulary, spec.attribute, padding_idx=PAD)
-        self.chars = nn.Embedding(chars + 2, spec.char, padding_idx=PAD)
+        self.attributes = nn.Embedding(words.size, spec.attribute, padding_idx=PAD)
+        self.chars = nn.Embedding(len(words.chars) + 2, spec.char, padding_idx=PAD)
         self.char_cnn = nn.Conv1d(spec.char, spec.char_filters, 3, padding=1)
         inner = spec.attribute * len(ATTRIBUTES) + spec.char_filters
+        if words.vectors:
+            self.vectors = nn.Embedding(len(words.vectors) + 2, words.dimensions, padding_idx=PAD)
+            self.vectors.weight.requires_grad_(False)
+            inner += words.dimensions
         self.mix = nn.Sequential(nn.Linear(inner, spec.hidden), nn.GELU(), nn.LayerNorm(spec.hidden))
         self.dropout = LockedDropout(spec.dropout)
         self.lstm = nn.ModuleList(
@@ -225,6 +199,10 @@ class Bilstm(nn.Module):
         )
         self.score = nn.Linear(2 * spec.state, len(labels))
         self.crf = Crf(labels)
+        if spec.linear:
+            sizes = [len(entries) for entries in words.entries]
+            self.linear = Linear(sizes, len(labels), spec.pair_buckets, spec.linear_dropout)
+            self.linear_crf = Crf(labels)
         nn.init.normal_(self.attributes.weight, std=0.1)
         nn.init.normal_(self.chars.weight, std=0.1)
 
@@ -242,14 +220,16 @@ class Bilstm(nn.Module):
         return ids.masked_fill(drop & (ids != PAD), UNKNOWN)
 
     def emissions(self, blocks: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """(rows, words, labels) scores from (rows, words, width) blocks."""
+        """(rows, words, labels) scores of the BiLSTM from (rows, words, width) blocks."""
         rows, words, _ = blocks.shape
         split = len(ATTRIBUTES)
         looked = self.attributes(self._hide(blocks[:, :, :split])).flatten(2)
-        ids = blocks[:, :, split:].reshape(rows * words, -1)
+        ids = blocks[:, :, split + 1 :].reshape(rows * words, -1)
         spelled = self.char_cnn(self.chars(ids).transpose(1, 2)).masked_fill((ids == PAD)[:, None], -1e4).amax(2)
-        spelled = torch.relu(spelled).view(rows, words, -1)
-        values = self.mix(torch.cat([self.dropout(looked), self.dropout(spelled)], 2))
+        parts = [looked, torch.relu(spelled).view(rows, words, -1)]
+        if hasattr(self, "vectors"):
+            parts.append(self.vectors(blocks[:, :, split]))
+        values = self.mix(torch.cat([self.dropout(part) for part in parts], 2))
         for layer in self.lstm:
             packed = nn.utils.rnn.pack_padded_sequence(
                 self.dropout(values), lengths.cpu(), batch_first=True, enforce_sorted=False
@@ -257,47 +237,69 @@ class Bilstm(nn.Module):
             values, _ = nn.utils.rnn.pad_packed_sequence(layer(packed)[0], batch_first=True, total_length=words)
         return self.score(self.dropout(values)).float()
 
-    def forward(
-        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        """The summed loss of the rows' words that carry a label; scores without ``labels``."""
-        blocks = input_ids.view(len(input_ids), -1, Words.width)
-        lengths = attention_mask.sum(1) // Words.width
-        scores = self.emissions(blocks, lengths)
-        if labels is None:
-            return scores
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """The loss of the rows' words that carry a label, summed over the readers."""
+        blocks, lengths = self._blocks(input_ids, attention_mask)
         wanted = labels[:, :: Words.width]
-        known = wanted >= 0
-        if bool((known.sum(1) == lengths).all()):
-            return self.crf.loss(scores, wanted.clamp(min=0), lengths)
-        return self._partial_loss(scores, wanted, lengths)  # a window holds words that another window answers for
+        loss = self.crf.partial_loss(self.emissions(blocks, lengths), wanted, lengths)
+        if self.spec.linear:
+            scores = self.linear(blocks[:, :, : len(ATTRIBUTES)]).float()
+            loss = loss + self.linear_crf.partial_loss(scores, wanted, lengths)
+        return loss
 
-    def _partial_loss(self, scores: torch.Tensor, wanted: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """Likelihood of the known labels, summed over what the unknown ones may be (Tsuboi et al., 2008)."""
-        size = scores.shape[2]
-        other = torch.arange(size, device=scores.device)[None, None] != wanted[:, :, None]
-        clamped = scores.masked_fill(other & (wanted >= 0)[:, :, None], -1e4)
-        return (self.crf.log_z(scores, lengths) - self.crf.log_z(clamped, lengths)).sum()
+    def _blocks(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """((rows, words, width), (rows) words a row)."""
+        return input_ids.view(len(input_ids), -1, Words.width), attention_mask.sum(1) // Words.width
+
+    def _read(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, Crf]:
+        """Scores (rows, words, labels) of both readers together, lengths, and a CRF with their moves."""
+        blocks, lengths = self._blocks(input_ids, attention_mask)
+        scores = self.emissions(blocks, lengths)
+        if not self.spec.linear:
+            return scores, lengths, self.crf
+        both = Crf(self.labels).to(scores.device)
+        both.moves.data = (self.crf.moves.float() + self.linear_crf.moves.float()) / 2
+        return (scores + self.linear(blocks[:, :, : len(ATTRIBUTES)]).float()) / 2, lengths, both
 
     def tag(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(rows, words x width) best labels and their marginal probabilities, at the first number of each block."""
-        scores = self(input_ids, attention_mask)
-        lengths = attention_mask.sum(1) // Words.width
-        labels = self.crf.best(scores, lengths)
-        chance = self.crf.marginals(scores, lengths).gather(2, labels[:, :, None])[:, :, 0]
+        scores, lengths, crf = self._read(input_ids, attention_mask)
+        labels = crf.best(scores, lengths)
+        chance = crf.marginals(scores, lengths).gather(2, labels[:, :, None])[:, :, 0]
         return labels.repeat_interleave(Words.width, 1), chance.repeat_interleave(Words.width, 1)
 
-    def facts(self) -> dict[str, Any]:
-        """config.json of a bundle."""
-        return {
-            "model_type": "nlpkit-bilstm",
+    def nbest(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, count: int
+    ) -> list[list[tuple[list[int], float]]]:
+        """The best label sequences of each row with their probabilities, best first."""
+        scores, lengths, crf = self._read(input_ids, attention_mask)
+        total = crf.log_z(scores, lengths).tolist()
+        return [
+            [(labels, math.exp(score - whole)) for labels, score in found]
+            for found, whole in zip(best_paths(scores, lengths, crf.table(), count), total, strict=True)
+        ]
+
+    def round_to_half(self) -> None:
+        """Give every weight the value it has when stored in fp16."""
+        for weight in self.parameters():
+            weight.data = weight.data.half().float()
+
+    def save(self, folder: Path) -> None:
+        """config.json and model.safetensors, in fp16 where the recipe says so."""
+        facts = {
+            "model_type": MODEL_TYPE,
             "spec": self.spec.model_dump(),
-            "vocabulary": self.attributes.num_embeddings,
-            "chars": self.chars.num_embeddings - 2,
             "id2label": dict(enumerate(self.labels)),
         }
+        (folder / "config.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        half = self.spec.half
+        tensors = {
+            name: (value.half() if half and value.is_floating_point() else value).contiguous()
+            for name, value in self.state_dict().items()
+        }
+        save_file(tensors, folder / "model.safetensors")
 
     @classmethod
-    def from_facts(cls, facts: dict[str, Any]) -> Bilstm:
+    def from_facts(cls, facts: dict[str, Any], words: Words) -> Bilstm:
         labels = [facts["id2label"][str(number)] for number in range(len(facts["id2label"]))]
-        return cls(BilstmScratch.model_validate(facts["spec"]), facts["vocabulary"], facts["chars"], labels)
+        return cls(BilstmScratch.model_validate(facts["spec"]), words, labels)

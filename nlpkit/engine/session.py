@@ -13,10 +13,11 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast_object_list
 
-from nlpkit.config.recipe import BilstmScratch, Recipe, Stage
+from nlpkit.config.recipe import BertScratch, BilstmScratch, Recipe, Stage
 from nlpkit.data.features import Feature, Output
-from nlpkit.engine import batches, bundle, checkpoints, encoders, loop, pretrained, recurrent
+from nlpkit.engine import batches, checkpoints, encoders, heads, loop, pretrained, recurrent, vocabulary
 from nlpkit.engine.predict import scores
+from nlpkit.engine.vectors import read as read_vectors
 from nlpkit.errors import InputError
 
 Say = Callable[[str], None]
@@ -67,28 +68,44 @@ class Session:
 
     tokenizer: pretrained.Tokenizer | recurrent.Words
 
-    def build(self, labels: Sequence[str], rows: Sequence[Sequence[str]], say: Say) -> None:
-        """Load or make the model and its tokenizer."""
-        spec = self.recipe.model
+    def build(
+        self, labels: Sequence[str], rows: Sequence[Sequence[str]], all_rows: Sequence[Sequence[str]], say: Say
+    ) -> None:
+        """Load or make the model and its tokenizer from the words of the training rows.
+
+        A vocabulary is trimmed to those of all rows, so that trimming changes no score of the run.
+        """
+        spec, self.labels = self.recipe.model, list(labels)
         if spec.base is not None:
             self.model, self.tokenizer, limit = pretrained.load_base(spec.base, labels, spec.revision)
             if spec.max_length > limit:
                 say(f"note: `{spec.base}` reads at most {limit} sub-words a window")
             self.max_length = min(spec.max_length, limit)
             encoders.reset_head(self.model, self.recipe.seed)
+            if spec.trim_vocabulary:
+                kept, before = vocabulary.trim(self.model, self.tokenizer, all_rows)
+                say(f"vocabulary: {kept:,} of {before:,} pieces kept")
         elif isinstance(spec.scratch, BilstmScratch):
-            self.tokenizer = recurrent.Words.learn(rows)
+            words: list[str] = []
+            vectors = None
+            if spec.embeddings is not None:
+                words, vectors = read_vectors(spec.embeddings, spec.embeddings_limit)
+                say(f"{len(words):,} vectors of {vectors.shape[1]} numbers from `{spec.embeddings}`")
+            self.tokenizer = recurrent.Words.learn(rows, words, vectors.shape[1] if vectors is not None else 0)
             self.max_length = spec.max_length * self.tokenizer.width
             torch.manual_seed(self.recipe.seed)
             if self.accelerator.device.type == "cpu":
                 torch.set_num_threads(1)  # its steps are so small that threads cost more than they save
-            self.model = recurrent.Bilstm(spec.scratch, self.tokenizer.size, len(self.tokenizer.chars), labels)
+            self.model = recurrent.Bilstm(spec.scratch, self.tokenizer, labels)
+            if vectors is not None:
+                self.model.vectors.weight.data[2:] = torch.from_numpy(vectors)
         else:
-            assert spec.scratch is not None
+            assert isinstance(spec.scratch, BertScratch)
             self.max_length = spec.max_length
             self.tokenizer = encoders.train_tokenizer(rows, spec.scratch.vocabulary, spec.max_length)
             self.model = encoders.scratch(spec.scratch, labels, self.tokenizer, spec.max_length, self.recipe.seed)
         learning = loop.freeze(self.model, spec.freeze)
+        self.model = heads.with_head(self.model, labels, pooling=spec.pooling, crf=spec.crf)
         precision = self.accelerator.mixed_precision.replace("no", "fp32")
         say(f"model: {self.weights():,} weights, {learning:,} learn; device {self.device}, precision {precision}")
         self.model.to(self.accelerator.device)
@@ -130,20 +147,35 @@ class Session:
         """The weights that are scored and kept: the averaged ones where the stage averages."""
         return self._average.in_place(self.model) if self._average is not None else nullcontext()
 
-    def plan(self, features: Sequence[Feature], stage: Stage, seed: int) -> tuple[list[batches.Step], int]:
+    def plan(
+        self, features: Sequence[Feature], stage: Stage, seed: int, source_of: Sequence[int]
+    ) -> tuple[list[batches.Step], int]:
+        """The steps of the stage; ``source_of`` tells for each row from which source it came."""
         if not features:
             raise InputError("the training rows hold no words")
+        self._label_weights = loop.label_weights(features, len(self.labels), stage.class_weights or "none")
+        weights = [source.weight for source in stage.data]
+        groups, rates = [], []
+        if (stage.temperature or 1) != 1 or any(weight != 1 for weight in weights):
+            groups = [source_of[feature.row] for feature in features]
+            rates = batches.rates([groups.count(at) for at in range(len(weights))], weights, stage.temperature or 1)
         lengths = [len(feature.ids) // self.tokenizer.width for feature in features]
         group = self.world * (stage.accumulate or 1)
-        return batches.plan(lengths, stage.batch_tokens or 1024, group, seed, epochs=stage.epochs, steps=stage.steps)
+        return batches.plan(
+            lengths, stage.batch_tokens or 1024, group, seed,
+            epochs=stage.epochs, steps=stage.steps, groups=groups, rates=rates,
+        )  # fmt: skip
 
     def fit(
         self, features: Sequence[Feature], steps: Sequence[batches.Step], start: int, stage: Stage, seed: int, say: Say
     ) -> Iterator[loop.StepInfo]:
-        pad = self.tokenizer.pad
+        pad, weights = self.tokenizer.pad, self._label_weights
+        if weights is not None:
+            weights = weights.to(self.accelerator.device)
         for info in loop.fit(
-            self.accelerator, self._wrapped, self._optimizer, features, steps, start, stage, seed, pad, say
-        ):
+            self.accelerator, self._wrapped, self._optimizer, features, steps, start, stage, seed, pad, say,
+            weights=weights,
+        ):  # fmt: skip
             if self._average is not None:
                 self._average.update(self.model, info.step)
             yield info
@@ -162,7 +194,7 @@ class Session:
         buffers = {name: value for name, value in self.model.named_buffers() if name in state}
         return {**weights, **buffers}
 
-    def save(self, folder: Path, facts: dict[str, Any], keep: int = 2) -> None:
+    def checkpoint(self, folder: Path, facts: dict[str, Any], keep: int = 2) -> None:
         """Write ``step-N``; keep the last two and the best weights they name."""
         if self.main:
             tensors = {"model": self._tensors()}
@@ -215,5 +247,15 @@ class Session:
         """After DONE the checkpoints have no more use."""
         shutil.rmtree(folder, ignore_errors=True)
 
-    def save_bundle(self, path: Path, info: dict[str, Any], card: str) -> None:
-        bundle.save(path, self.model, self.tokenizer, info, card)
+    def settle(self) -> None:
+        """Training is over: what is scored from now on is what is saved."""
+        if isinstance(self.model, recurrent.Bilstm) and self.model.spec.half:
+            self.model.round_to_half()
+
+    def save(self, folder: Path) -> None:
+        """Write model and tokenizer into a folder."""
+        if isinstance(self.model, recurrent.Bilstm):
+            self.model.save(folder)
+        else:
+            self.model.save_pretrained(folder)
+        self.tokenizer.save(folder)

@@ -15,8 +15,8 @@ from nlpkit.errors import InputError
 from nlpkit.jobs.predict import Predictor
 from nlpkit.jobs.rundir import Say
 from nlpkit.metrics import significance
-from nlpkit.metrics import spans as span_scores
 from nlpkit.tasks import named
+from nlpkit.tasks.base import Task
 from nlpkit.text import spans
 
 
@@ -29,13 +29,15 @@ class Gold:
     mend: bool
 
 
-def load_gold(source: Source, data_dir: Path | None, say: Say, what: str = "gold") -> Gold:
+def load_gold(source: Source, data_dir: Path | None, say: Say, task: str, what: str = "gold") -> Gold:
     loaded = load.rows(source, data_dir)
     for note in loaded.notes:
         say(f"note: {note}")
     if all(row.tags is None for row in loaded.rows):
         raise InputError(f"the {what} rows have no tags to score", "is the tag in another column? --column tag=3")
-    scheme = loaded.scheme if loaded.scheme != "auto" else spans.detect(row.tags for row in loaded.rows if row.tags)
+    scheme = loaded.scheme
+    if named(task).spans and scheme == "auto":
+        scheme = spans.detect(row.tags for row in loaded.rows if row.tags)
     return Gold(loaded.rows, scheme, loaded.mend)
 
 
@@ -43,7 +45,7 @@ def compare(
     gold: Gold, guess: Source, task: str, data_dir: Path | None, say: Say
 ) -> tuple[list[TokenRow], list[TokenRow]]:
     """(gold, guess) rows ready to score. Raises InputError at the first row whose words differ."""
-    other = load_gold(guess, data_dir, say, "guessed")
+    other = load_gold(guess, data_dir, say, task, "guessed")
     if other.scheme != gold.scheme:
         ours, theirs = gold.scheme.upper(), other.scheme.upper()
         say(f"note: the gold looks like {ours} and the guess like {theirs}; both are read as {ours}")
@@ -77,42 +79,57 @@ def run_model(
     return rows, list(predictor(rows, poll=poll))
 
 
-def score(gold: Sequence[TokenRow], guess: Sequence[TokenRow], task: str, by: str | None = None) -> dict[str, Any]:
-    """The task's scores; ``by="lang"`` adds ``by_lang`` with a score for each language and their macro average."""
-    task_class = named(task)
-    scorer = task_class(task_class.Options(), [])
-    result = scorer.score(gold, guess)
+def scorer(task: str) -> Task:
+    """The task with its default options, for what it knows of scores."""
+    kind = named(task)
+    return kind(kind.Options(), [])
+
+
+def score(
+    gold: Sequence[TokenRow],
+    guess: Sequence[TokenRow],
+    task: str,
+    by: str | None = None,
+    seen: Callable[[str], bool] | None = None,
+) -> dict[str, Any]:
+    """The task's scores; ``by="lang"`` adds ``by_lang``, scores of each language, and their mean ``macro_lang_...``."""
+    judge = scorer(task)
+    result = judge.score(gold, guess, seen)
     if by == "lang":
         groups: dict[str, list[int]] = defaultdict(list)
         for number, row in enumerate(gold):
             groups[row.lang or "und"].append(number)
         parts = {
-            lang: scorer.score([gold[i] for i in numbers], [guess[i] for i in numbers])
+            lang: judge.score([gold[i] for i in numbers], [guess[i] for i in numbers], seen)
             for lang, numbers in sorted(groups.items())
         }
         result["by_lang"] = parts
-        result["macro_lang_f1"] = sum(part["f1"] for part in parts.values()) / len(parts)
+        name = judge.main_metric
+        result[f"macro_lang_{name}"] = sum(part[name] for part in parts.values()) / len(parts)
     return result
 
 
-def against(gold: Sequence[TokenRow], guess: Sequence[TokenRow], baseline: Sequence[TokenRow]) -> dict[str, float]:
-    """Difference in F1 to a baseline on the same rows: its 95 % interval (paired bootstrap) and p (permutation)."""
+def against(
+    gold: Sequence[TokenRow], guess: Sequence[TokenRow], baseline: Sequence[TokenRow], task: str
+) -> dict[str, Any]:
+    """Gain in the main metric over a baseline on the same rows: 95 % interval (paired bootstrap), p (permutation)."""
     import numpy as np
 
-    tags = [[row.tags or () for row in rows] for rows in (gold, guess, baseline)]
-    ours, theirs = span_scores.row_counts(tags[0], tags[1]), span_scores.row_counts(tags[0], tags[2])
-    both = np.concatenate([ours, theirs], axis=1)
+    judge = scorer(task)
+    ours, theirs = judge.counts(gold, guess), judge.counts(gold, baseline)
+    both, width = np.concatenate([ours, theirs], axis=1), ours.shape[1]
 
     def gain(totals: significance.Array) -> significance.Array:
-        found: significance.Array = span_scores.f1_of(totals[:, :3]) - span_scores.f1_of(totals[:, 3:])
+        found: significance.Array = judge.statistic(totals[:, :width]) - judge.statistic(totals[:, width:])
         return found
 
     low, high = significance.interval(both, gain)
     return {
+        "metric": judge.main_metric,
         "difference": float(gain(both.sum(0)[None].astype(float))[0]),
         "low": low,
         "high": high,
-        "p": significance.paired_permutation(theirs, ours, span_scores.f1_of),
+        "p": significance.paired_permutation(theirs, ours, judge.statistic),
     }
 
 
@@ -121,5 +138,6 @@ def evaluate(
 ) -> dict[str, Any]:
     """Score ``model`` on the rows of ``source``."""
     predictor = Predictor(model)
-    gold, guess = run_model(load_gold(source, data_dir, say), predictor)
-    return score(gold, guess, predictor.info["task"], by)
+    task = predictor.info["task"]
+    gold, guess = run_model(load_gold(source, data_dir, say, task), predictor)
+    return score(gold, guess, task, by, predictor.seen)

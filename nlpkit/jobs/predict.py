@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
-from nlpkit.data.features import Feature, Output
+from nlpkit.data.features import Feature, Output, WordTagger
 from nlpkit.data.files import Report, Strictly
 from nlpkit.data.load import read_file
 from nlpkit.data.rows import TokenRow
+from nlpkit.data.seen import Seen
 from nlpkit.errors import InputError
+from nlpkit.metrics.calibration import Scaling
 from nlpkit.tasks import named
 from nlpkit.tasks.base import Task
 
@@ -29,6 +33,18 @@ def fill(task: Task, rows: Sequence[TokenRow], tokenizer: Any, max_length: int, 
     return [task.decode(row, by_row.get(number, [])) for number, row in enumerate(rows)]
 
 
+def fill_words(
+    task: Task, rows: Sequence[TokenRow], tagger: WordTagger, poll: Callable[[], None] = lambda: None
+) -> list[TokenRow]:
+    """The same by a model that needs no sub-words."""
+    outputs = tagger.tag_words([row.tokens for row in rows], poll)
+    filled = []
+    for number, (row, output) in enumerate(zip(rows, outputs, strict=True)):
+        feature = Feature(number, [], None, [], list(range(len(row.tokens))), [])
+        filled.append(task.decode(row, [(feature, output)]))
+    return filled
+
+
 class Predictor:
     """A loaded model that fills in rows of its task."""
 
@@ -40,10 +56,11 @@ class Predictor:
         precision: str = "fp32",
         device: str | None = None,
         batch_tokens: int = 1024,
+        nbest: int = 1,
     ) -> None:
-        from nlpkit.engine import bundle, predict
+        from nlpkit.engine import bundle
 
-        self._bundle = bundle.load(model, device)
+        self._bundle = bundle.load(model, device, task)
         self.info = self._bundle.info
         if task is not None and self.info["task"] != task:
             raise InputError(
@@ -52,23 +69,47 @@ class Predictor:
             )
         task_class = named(self.info["task"])
         self.task: Task = task_class(task_class.Options.model_validate(self.info["options"]), self.info["labels"])
-        self._model: Any = predict.lower_precision(self._bundle.model, precision)
+        self.columns: dict[str, int | str] = self.info.get("columns", {})
+        self._model = bundle.prepared(self._bundle, precision)
         self._batch_tokens = batch_tokens
+        self._nbest = nbest
+        if nbest > 1 and self._bundle.tokenizer is None:
+            raise InputError(f"`{model}` gives one answer only", "--nbest is for models with sub-words or a BiLSTM")
+        calibration = self.info.get("calibration")
+        self._calibrated = Scaling(**calibration) if calibration else None
+
+    @cached_property
+    def seen(self) -> Seen | None:
+        """Which words stood in the model's training rows, where the model knows."""
+        return Seen.load(self._bundle.path) if self._bundle.path is not None else None
+
+    def tokenizer_of_text(self) -> Callable[[str], list[tuple[int, int]]] | None:
+        """The model's own cutter of text into words, if it has one."""
+        found: Callable[[str], list[tuple[int, int]]] | None = getattr(self._model, "words", None)
+        return found
 
     def __call__(
         self, rows: Iterable[TokenRow], *, chunk: int = CHUNK, poll: Callable[[], None] = lambda: None
     ) -> Iterator[TokenRow]:
         """Yield the rows filled in; at most ``chunk`` of them are in memory. ``poll`` is called between batches."""
-        from nlpkit.engine.predict import scores
-
-        tokenizer = self._bundle.tokenizer
-
-        def run(features: list[Feature]) -> list[Output]:
-            return scores(self._model, features, tokenizer.pad, self._batch_tokens * tokenizer.width, poll)
-
         rows = iter(rows)
         while part := list(itertools.islice(rows, chunk)):
-            yield from fill(self.task, part, self._bundle.tokenizer, int(self.info["max_length"]), run)
+            for row in self._filled(part, poll):
+                if self._calibrated is not None and row.scores is not None:
+                    row = replace(row, scores=self._calibrated(row.scores))
+                yield row
+
+    def _filled(self, part: list[TokenRow], poll: Callable[[], None]) -> list[TokenRow]:
+        tokenizer = self._bundle.tokenizer
+        if tokenizer is None:
+            return fill_words(self.task, part, self._model, poll)
+        from nlpkit.engine.predict import scores
+
+        def run(features: list[Feature]) -> list[Output]:
+            tokens = self._batch_tokens * tokenizer.width
+            return scores(self._model, features, tokenizer.pad, tokens, poll, self._nbest)
+
+        return fill(self.task, part, tokenizer, int(self.info["max_length"]), run)
 
 
 def read_inputs(

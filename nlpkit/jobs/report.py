@@ -6,16 +6,20 @@ from typing import Any
 
 from nlpkit.config import strict_yaml
 from nlpkit.config.recipe import Recipe
+from nlpkit.tasks import named
 from nlpkit.text.langcodes import bcp47
 
 
-def scores_table(scores: dict[str, Any]) -> list[str]:
-    """Lines of a table: each type's precision, recall, F1 and support, then the averages."""
-    lines = [f"{'type':<16} {'P':>7} {'R':>7} {'F1':>7} {'gold':>7}"]
-    rows = [*scores["per_type"].items(), ("micro", scores)]
+def scores_table(scores: dict[str, Any], unit: str) -> list[str]:
+    """Lines of a table: precision, recall, F1 and support of each ``unit`` (type, tag), then the averages."""
+    lines = [f"{unit:<16} {'P':>7} {'R':>7} {'F1':>7} {'gold':>7}"]
+    rows = [*scores[f"per_{unit}"].items(), *([("micro", scores)] if "f1" in scores else [])]
     for name, entry in rows:
         values = " ".join(f"{entry[key]:>7.4f}" for key in ("precision", "recall", "f1"))
         lines.append(f"{name:<16} {values} {entry['support']:>7}")
+    if confusions := scores.get("confusions"):
+        shown = ", ".join(f"{right} as {said} {count}" for right, said, count in confusions[:8])
+        lines += ["", f"most often wrong: {shown}"]
     return lines
 
 
@@ -26,28 +30,34 @@ def _data_line(entry: dict[str, Any]) -> str:
     )
 
 
+_METRICS = {"f1": "span F1, strict IOB2", "accuracy": "accuracy"}
+_LIBRARIES = {"spacy": "spacy", "bilstm": "nlpkit", "crf": "nlpkit"}  # any other loads in transformers
+
+
 def model_card(
     recipe: Recipe, info: dict[str, Any], data: list[dict[str, Any]], scores: dict[str, Any], command: str
 ) -> str:
     """The text of README.md in a bundle."""
+    task = named(recipe.task)
+    metric = task.main_metric
     licences = sorted({entry["licence"] for entry in data if entry["use"].startswith("train") and "licence" in entry})
     results = [
         {
             "task": {"type": "token-classification"},
             "dataset": {"name": _data_line(entry).split(": ", 1)[1].split(",")[0], "type": entry.get("card", "files")},
-            "metrics": [{"type": "f1", "value": round(scores[entry["use"]]["f1"], 4), "name": "span F1, strict IOB2"}],
+            "metrics": [{"type": metric, "value": round(scores[entry["use"]][metric], 4), "name": _METRICS[metric]}],
         }
         for entry in data
         if entry["use"] in scores
     ]
-    own = recipe.model.family == "bilstm"  # not a model that transformers knows
+    library = _LIBRARIES.get(recipe.model.family, "transformers")
     front: dict[str, Any] = {
         "language": [bcp47(lang) for lang in info["languages"]] or ["und"],
         "license": "other",
-        "library_name": "nlpkit" if own else "transformers",
+        "library_name": library,
         "pipeline_tag": "token-classification",
         "tags": ["nlpkit", recipe.task],
-        "metrics": ["f1"],
+        "metrics": [metric],
     }
     if recipe.model.base and "/" in recipe.model.base and not recipe.model.base.startswith(("/", ".")):
         front["base_model"] = recipe.model.base
@@ -75,16 +85,12 @@ def model_card(
         ]
     parts += ["## Scores", ""]
     for use, score in scores.items():
-        low, high = score["interval"]
-        parts += [
-            f"{use}: F1 {score['f1']:.4f} (95 % interval {low:.4f} to {high:.4f}), macro {score['macro_f1']:.4f}, "
-            f"lenient {score['lenient_f1']:.4f}. `{score['signature']}`",
-            "", "```", *scores_table(score), "```", "",
-        ]  # fmt: skip
+        lines = [f"{use}: {task.lines(score)[0]}", *task.lines(score)[1:], "", *scores_table(score, task.unit)]
+        parts += ["```", *lines, "```", ""]
     if not scores:
         parts += ["Not scored: the run had no dev or test rows.", ""]
-    parts += ["## Use", "", "```", "echo 'TEXT' | nlpkit ner --model FOLDER", "```", ""]
-    if not own:
+    parts += ["## Use", "", "```", f"echo 'TEXT' | nlpkit {recipe.task} --model FOLDER", "```", ""]
+    if library == "transformers":
         parts += [
             "or, in Python,", "", "```python", "from transformers import pipeline", "",
             "print(pipeline('token-classification', 'FOLDER')('TEXT'))", "```", "",

@@ -26,16 +26,16 @@ def f1_of(totals: Array) -> Array:
     return np.divide(2 * correct, predicted + gold, out=np.zeros(len(totals)), where=predicted + gold > 0)
 
 
-def _ratio(part: float, whole: float) -> float:
+def ratio(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
 
 
 def prf(correct: int, predicted: int, gold: int) -> dict[str, float]:
     """Precision, recall, F1 and the number of gold entities."""
     return {
-        "precision": _ratio(correct, predicted),
-        "recall": _ratio(correct, gold),
-        "f1": _ratio(2 * correct, predicted + gold),
+        "precision": ratio(correct, predicted),
+        "recall": ratio(correct, gold),
+        "f1": ratio(2 * correct, predicted + gold),
         "support": gold,
     }
 
@@ -77,9 +77,9 @@ def score(gold: Sequence[Tags], guess: Sequence[Tags]) -> dict[str, Any]:
     return {
         **prf(correct.total(), predicted.total(), wanted.total()),
         "interval": [low, high],
-        "macro_f1": _ratio(sum(entry["f1"] for entry in per_type.values()), len(per_type)),
+        "macro_f1": ratio(sum(entry["f1"] for entry in per_type.values()), len(per_type)),
         "lenient_f1": prf(*(int(value) for value in lenient))["f1"],
-        "accuracy": _ratio(right_tokens, tokens),
+        "accuracy": ratio(right_tokens, tokens),
         "per_type": per_type,
         "rows": len(gold),
         "tokens": tokens,

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from nlpkit.config.explain import Strict
 from nlpkit.data.features import IGNORE, Feature, Output, Pieces
 from nlpkit.data.rows import TokenRow
+from nlpkit.metrics.calibration import ece
+from nlpkit.metrics.significance import Array
 from nlpkit.text.normalize import nfc
 
 
 class Task(ABC):
-    """A task with its options and labels."""
+    """A task with its options and labels. ``spans``: its tags are IOB2, not one label a word."""
 
     head: ClassVar[Literal["tokens"]]
     main_metric: ClassVar[str]
+    unit: ClassVar[str]  # what `evaluate --by` calls a label; scores hold a table `per_<unit>`
+    spans: ClassVar[bool]
 
     class Options(Strict):
         """Keys under ``options:`` in a recipe."""
@@ -36,6 +41,10 @@ class Task(ABC):
         """The labels in a fixed order."""
 
     @abstractmethod
+    def wanted(self, row: TokenRow) -> list[str]:
+        """The tags a model learns for the row."""
+
+    @abstractmethod
     def encode(self, rows: Sequence[TokenRow], tokenizer: Pieces, max_length: int, *, learn: bool) -> list[Feature]:
         """Features of rows; with ``learn`` they carry labels. Long rows become several windows."""
 
@@ -44,8 +53,69 @@ class Task(ABC):
         """The same row, filled in."""
 
     @abstractmethod
-    def score(self, gold: Sequence[TokenRow], guess: Sequence[TokenRow]) -> dict[str, Any]:
-        """Scores with a ``signature``."""
+    def score(
+        self, gold: Sequence[TokenRow], guess: Sequence[TokenRow], seen: Callable[[str], bool] | None = None
+    ) -> dict[str, Any]:
+        """Scores with a ``signature``; ``seen`` says whether a word stood in the training rows."""
+
+    @abstractmethod
+    def counts(self, gold: Sequence[TokenRow], guess: Sequence[TokenRow]) -> Array:
+        """(rows, n) counts from which ``statistic`` computes the main metric."""
+
+    @staticmethod
+    @abstractmethod
+    def statistic(totals: Array) -> Array:
+        """The main metric from (k, n) totals: (k,)."""
+
+    @abstractmethod
+    def confidences(self, gold: Sequence[TokenRow], guess: Sequence[TokenRow]) -> tuple[list[float], list[bool]]:
+        """The probability of each answer given, and whether it is right; of rows that have probabilities."""
+
+    @staticmethod
+    @abstractmethod
+    def lines(scores: dict[str, Any]) -> list[str]:
+        """The scores in words."""
+
+
+class TokenTask(Task):
+    """What tasks with one label a word share."""
+
+    head = "tokens"
+    blank: ClassVar[str]  # the tag of a word that no model answered for
+
+    def wanted(self, row: TokenRow) -> list[str]:
+        return list(row.tags or ())
+
+    def encode(self, rows: Sequence[TokenRow], tokenizer: Pieces, max_length: int, *, learn: bool) -> list[Feature]:
+        labels = None
+        if learn:
+            number = {label: i for i, label in enumerate(self.labels)}
+            labels = [[number.get(tag, IGNORE) for tag in self.wanted(row)] for row in rows]
+        return token_features(rows, labels, tokenizer, max_length)
+
+    def decode(self, row: TokenRow, outputs: Sequence[tuple[Feature, Output]]) -> TokenRow:
+        tags, scores = [self.blank] * len(row.tokens), [1.0] * len(row.tokens)
+        sure = all(output.scores is not None for _, output in outputs)
+        for feature, output in outputs:
+            given = output.scores or [1.0] * len(feature.words)
+            for word, label, score in zip(feature.words, output.labels, given, strict=True):
+                tags[word], scores[word] = self.labels[label], score
+        others = outputs[0][1].others if len(outputs) == 1 else []  # windows have no common sequences
+        return replace(
+            row,
+            tags=tuple(self.mended(tags)),
+            scores=tuple(scores) if sure else None,
+            others=[(self.mended([self.labels[label] for label in labels]), score) for labels, score in others],
+        )
+
+    def calibration(self, gold: Sequence[TokenRow], guess: Sequence[TokenRow]) -> dict[str, float]:
+        """``ece``, the expected calibration error, where the answers have probabilities."""
+        scores, right = self.confidences(gold, guess)
+        return {"ece": ece(scores, right)} if scores else {}
+
+    def mended(self, tags: list[str]) -> list[str]:
+        """Tags as they are said; a task with a scheme repairs what breaks it."""
+        return tags
 
 
 def windows(words: Sequence[Sequence[int]], budget: int) -> list[tuple[int, int, int, int]]:
@@ -96,17 +166,19 @@ def token_features(
         if not pieces:
             continue
         for start, end, own_start, own_end in windows(pieces, budget):
-            ids, places, words = list(tokenizer.prefix), [], []
+            ids, places, words, ends = list(tokenizer.prefix), [], [], []
             for word in range(start, end):
                 if own_start <= word < own_end:
                     places.append(len(ids))
                     words.append(word)
                 ids += pieces[word][:budget]
+                if own_start <= word < own_end:
+                    ends.append(len(ids))
             ids += tokenizer.suffix
             targets = None
             if labels is not None:
                 targets = [IGNORE] * len(ids)
                 for place, word in zip(places, words, strict=True):
                     targets[place] = labels[number][word]
-            features.append(Feature(number, ids, targets, places, words))
+            features.append(Feature(number, ids, targets, places, words, ends))
     return features

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import Field
 
 from nlpkit.config.explain import Strict
-from nlpkit.data.features import IGNORE, Feature, Output, Pieces
 from nlpkit.data.rows import TokenRow
 from nlpkit.errors import InputError
 from nlpkit.metrics import spans as span_scores
-from nlpkit.tasks.base import Task, token_features
+from nlpkit.metrics.significance import Array
+from nlpkit.tasks.base import TokenTask
 from nlpkit.text import spans
 
 
-class Ner(Task):
-    head = "tokens"
+def _tags(rows: Sequence[TokenRow]) -> list[Sequence[str]]:
+    return [row.tags or () for row in rows]
+
+
+class Ner(TokenTask):
     main_metric = "f1"
+    unit = "type"
+    spans = True
+    blank = "O"
+    statistic = staticmethod(span_scores.f1_of)
 
     class Options(Strict):
         """Keys under ``options:`` in a recipe for ner."""
@@ -47,25 +54,41 @@ class Ner(Task):
             raise InputError("the training rows hold no entity", "is the tag in another column? data.columns.tag=3")
         return ["O", *(f"{prefix}-{name}" for name in sorted(types) for prefix in "BI")]
 
-    def encode(self, rows: Sequence[TokenRow], tokenizer: Pieces, max_length: int, *, learn: bool) -> list[Feature]:
-        labels = None
-        if learn:
-            number = {label: i for i, label in enumerate(self.labels)}
-            mend = spans.mend if self.options.decode == "legal" else list  # learn what will be said
-            labels = [[number.get(tag, IGNORE) for tag in mend(row.tags or ())] for row in rows]
-        return token_features(rows, labels, tokenizer, max_length)
+    def wanted(self, row: TokenRow) -> list[str]:
+        return self.mended(super().wanted(row))  # learn what will be said
 
-    def decode(self, row: TokenRow, outputs: Sequence[tuple[Feature, Output]]) -> TokenRow:
-        tags, scores = ["O"] * len(row.tokens), [1.0] * len(row.tokens)
-        for feature, output in outputs:
-            for word, label, score in zip(feature.words, output.labels, output.scores, strict=True):
-                tags[word], scores[word] = self.labels[label], score
-        if self.options.decode == "legal":
-            tags = spans.mend(tags)
-        return replace(row, tags=tuple(tags), scores=tuple(scores))
+    def mended(self, tags: list[str]) -> list[str]:
+        return spans.mend(tags) if self.options.decode == "legal" else tags
 
-    def score(self, gold: Sequence[TokenRow], guess: Sequence[TokenRow]) -> dict[str, Any]:
-        return span_scores.score([row.tags or () for row in gold], [row.tags or () for row in guess])
+    def score(
+        self, gold: Sequence[TokenRow], guess: Sequence[TokenRow], seen: Callable[[str], bool] | None = None
+    ) -> dict[str, Any]:
+        return {**span_scores.score(_tags(gold), _tags(guess)), **self.calibration(gold, guess)}
+
+    def counts(self, gold: Sequence[TokenRow], guess: Sequence[TokenRow]) -> Array:
+        return span_scores.row_counts(_tags(gold), _tags(guess))
+
+    def confidences(self, gold: Sequence[TokenRow], guess: Sequence[TokenRow]) -> tuple[list[float], list[bool]]:
+        """Of each entity said: its least sure word."""
+        found: list[tuple[float, bool]] = []
+        for right, said in zip(gold, guess, strict=True):
+            if said.scores is not None:
+                true = set(spans.to_spans(right.tags or ()))
+                found += [(min(said.scores[s.start : s.end]), s in true) for s in spans.to_spans(said.tags or ())]
+        return [score for score, _ in found], [good for _, good in found]
+
+    @staticmethod
+    def lines(scores: dict[str, Any]) -> list[str]:
+        low, high = scores["interval"]
+        return [
+            f"{scores['rows']} rows, {scores['tokens']} tokens, {scores['support']} entities",
+            f"F1 {scores['f1']:.4f}  (95 %: {low:.4f} to {high:.4f})  "
+            f"precision {scores['precision']:.4f}  recall {scores['recall']:.4f}",
+            f"macro F1 {scores['macro_f1']:.4f}  lenient F1 {scores['lenient_f1']:.4f}  "
+            f"token accuracy {scores['accuracy']:.4f}",
+            *([f"expected calibration error {scores['ece']:.4f}"] if "ece" in scores else []),
+            scores["signature"],
+        ]
 
 
 TASK = Ner

@@ -17,6 +17,21 @@ def nfc(text: str) -> str:
     return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
 
 
+def bare(text: str) -> str:
+    """Without diacritics: what a hurried typist writes."""
+    return "".join(char for char in unicodedata.normalize("NFD", text) if not unicodedata.combining(char))
+
+
+def shape(word: str) -> str:
+    """``Dodoma2`` -> ``Xxd``: kinds of characters, runs made short, at most eight; a lone character is marked by 1."""
+    kinds = [
+        "X" if c.isupper() else "x" if c.isalpha() else "d" if c.isdigit() else "m" if unicodedata.combining(c) else c
+        for c in word
+    ]
+    runs = [kind for at, kind in enumerate(kinds) if at == 0 or kinds[at - 1] != kind]
+    return "".join(runs)[:8] + ("1" if len(word) == 1 else "")
+
+
 def invisible_only(token: str) -> bool:
     """Whether a reader would see nothing at all."""
     return all(char in INVISIBLE or char.isspace() for char in token)

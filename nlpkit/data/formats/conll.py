@@ -136,8 +136,10 @@ def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]
         yield row()
 
 
-def write(rows: Iterable[TokenRow], file: IO[str]) -> None:
-    """Token and tag (O in an untagged row), parted by a tab, or by a blank where the row was read so.
+def write(
+    rows: Iterable[TokenRow], file: IO[str], *, columns: dict[str, int | str] | None = None, spans: bool = True
+) -> None:
+    """Token and tag (in an untagged row O, or _ without ``spans``), parted by a tab, or a blank where it was read so.
 
     One empty line follows each row.
 
@@ -151,7 +153,7 @@ def write(rows: Iterable[TokenRow], file: IO[str]) -> None:
         if "comments" in row.extra:
             file.write(row.extra["comments"].replace("\t", " ") + "\n")
         sep = row.extra.get("sep", "\t")
-        tags = row.tags if row.tags is not None else ["O"] * len(row.tokens)
+        tags = row.tags if row.tags is not None else ["O" if spans else "_"] * len(row.tokens)
         for token, tag in zip(row.tokens, tags, strict=True):
             refuse(row, (token, tag), "\t\n\0", "conll")
             if token.strip(_BLANK) != token or tag.strip(_BLANK) != tag or token == "-DOCSTART-":

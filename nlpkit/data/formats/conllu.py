@@ -148,13 +148,16 @@ def _surface(tokens: Sequence[str], spaces: list[bool]) -> tuple[str, list[tuple
     return text[: offsets[-1][1]], offsets
 
 
-def write(rows: Iterable[TokenRow], file: IO[str], columns: dict[str, int | str] | None = None) -> None:
+def write(
+    rows: Iterable[TokenRow], file: IO[str], *, columns: dict[str, int | str] | None = None, spans: bool = False
+) -> None:
     """Write rows; a row read from CoNLL-U keeps all its other columns and lines, and its tags where they stood.
 
-    A token or tag that a column cannot hold raises InputError.
+    Without a place in ``columns`` or the row, ``spans`` go to MISC and other tags to UPOS. A token or tag that a column
+    cannot hold raises InputError.
     """
     for row in rows:
-        column, key = _place((columns or {}).get("tag", row.extra.get("conllu:tag", "upos")))
+        column, key = _place((columns or {}).get("tag", row.extra.get("conllu:tag", "misc:NER" if spans else "upos")))
         tags = list(row.tags) if row.tags is not None else ["O" if key else "_"] * len(row.tokens)
         refuse(row, tags, "\t\n\0|" if key else "\t\n\0", "conllu")
         if "conllu" not in row.extra:

@@ -7,10 +7,15 @@ from typing import IO
 
 from nlpkit.data.formats.jsonl import entities
 from nlpkit.data.rows import TokenRow
+from nlpkit.errors import InputError
 
 
-def write(rows: Iterable[TokenRow], file: IO[str]) -> None:
-    """One entity a line; ``text[start:end]`` of the row's text is the entity."""
+def write(
+    rows: Iterable[TokenRow], file: IO[str], *, columns: dict[str, int | str] | None = None, spans: bool = True
+) -> None:
+    """One entity a line; ``text[start:end]`` of the row's text is the entity. Raises InputError without ``spans``."""
+    if not spans:
+        raise InputError("the format entities is for spans; these rows have one tag a word", "use --to tsv or jsonl")
     file.write("row\tstart\tend\tlabel\tscore\ttext\n")
     for row in rows:
         for item in entities(row):

@@ -199,8 +199,13 @@ def _tags(entities: list[dict[str, Any]], offsets: list[tuple[int, int]]) -> tup
         raise _Bad("offsets", f"no token begins or ends at character {error}", "") from None
 
 
-def write(rows: Iterable[TokenRow], file: IO[str]) -> None:
-    """One object a row: id, lang, text, tokens, offsets, tags, entities, and the keys that the row came with."""
+def write(
+    rows: Iterable[TokenRow], file: IO[str], *, columns: dict[str, int | str] | None = None, spans: bool = True
+) -> None:
+    """One object a row: id, lang, text, tokens, offsets, tags, and the keys that the row came with.
+
+    With ``spans`` also entities, else the ``scores`` of the tags where they are known.
+    """
     for row in rows:
         text, offsets = surface(row)
         data: dict[str, Any] = {"id": row.id, **json.loads(row.extra.get("json", "{}"))}
@@ -209,7 +214,12 @@ def write(rows: Iterable[TokenRow], file: IO[str]) -> None:
         data |= {"text": text, "tokens": list(row.tokens), "offsets": [list(pair) for pair in offsets]}
         if row.tags is not None:
             data["tags"] = list(row.tags)
-            data["entities"] = entities(row)
+            if spans:
+                data["entities"] = entities(row)
+            elif row.scores is not None:
+                data["scores"] = [round(score, 4) for score in row.scores]
+        if row.others:
+            data["nbest"] = [{"tags": list(tags), "score": round(score, 6)} for tags, score in row.others]
         file.write(json.dumps(data, ensure_ascii=False) + "\n")
 
 

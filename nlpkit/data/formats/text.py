@@ -1,4 +1,7 @@
-"""Raw text: one row a line, empty lines too. Written with entities in brackets: ``[PER Rais Samia] alifika``."""
+"""Raw text: one row a line, empty lines too.
+
+Written with entities in brackets, ``[PER Rais Samia] alifika``, or with a tag after each word, ``alifika/VERB``.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,15 @@ def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]
         yield TokenRow(str(number), tokens, text=line, offsets=offsets, line=number)
 
 
-def write(rows: Iterable[TokenRow], file: IO[str]) -> None:
+def write(
+    rows: Iterable[TokenRow], file: IO[str], *, columns: dict[str, int | str] | None = None, spans: bool = True
+) -> None:
     """One line a row."""
     for row in rows:
+        if not spans and row.tags is not None:
+            line = " ".join(f"{token}/{tag}" for token, tag in zip(row.tokens, row.tags, strict=True))
+            file.write(line.replace("\n", " ") + "\n")
+            continue
         text, _ = surface(row)
         at, parts = 0, []
         for item in entities(row):

@@ -45,7 +45,9 @@ def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]
         yield TokenRow(ident, tokens, tags, fields[at["lang"]] if "lang" in at else "", line=number)
 
 
-def write(rows: Iterable[TokenRow], file: IO[str]) -> None:
+def write(
+    rows: Iterable[TokenRow], file: IO[str], *, columns: dict[str, int | str] | None = None, spans: bool = True
+) -> None:
     """Write id, lang, tokens, and tags where the first row has some.
 
     What TSV cannot hold raises InputError: a token or tag with a blank in it, tagged rows among untagged ones.

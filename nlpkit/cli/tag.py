@@ -1,0 +1,124 @@
+"""``nlpkit pos`` and ``nlpkit ner``: rows in, the same rows with their tags out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from nlpkit.cli import options
+from nlpkit.cli.streams import stderr
+from nlpkit.errors import InputError
+
+Files = Annotated[
+    list[str] | None, typer.Argument(metavar="FILE", help="Files to read; none or - is stdin.", show_default=False)
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        help="Folder of a model, spacy:NAME, or a Hub id when online. Default: the one that ships with nlpkit.",
+        show_default=False,
+    ),
+]
+Text = Annotated[
+    list[str] | None, typer.Option("--text", "-t", help="Tag this text instead of files.", show_default=False)
+]
+To = Annotated[
+    str | None,
+    typer.Option(
+        "--to",
+        help="Format written: text, conll, conllu, jsonl, tsv, entities, html. Default: as read.",
+        show_default=False,
+    ),
+]
+Lang = Annotated[str, typer.Option(help="Language of the rows, e.g. swh_Latn; kept in the output.")]
+
+
+def _command(task: str, doc: str) -> Callable[..., None]:
+    def tag(
+        files: Files = None,
+        model: Model = None,
+        text: Text = None,
+        read: options.From = None,
+        to: To = None,
+        column: options.Columns = None,
+        lang: Lang = "",
+        batch_tokens: Annotated[int, typer.Option(min=1, help="Padded sub-words a batch.")] = 1024,
+        precision: options.Precision = "fp32",
+        device: options.Device = None,
+        quiet: options.Quiet = False,
+    ) -> None:
+        from nlpkit.data import formats
+        from nlpkit.data.files import Strictly
+        from nlpkit.data.rows import TokenRow
+        from nlpkit.jobs.predict import CHUNK, Predictor, read_inputs
+        from nlpkit.jobs.signals import Signals
+        from nlpkit.text.langcodes import parse
+
+        stderr.quiet = quiet
+        options.choice(precision, ("fp32", "bf16", "int8"), "--precision")
+        if text and files:
+            raise InputError("both --text and files are given", "use one of them")
+        fmt = read or (formats.guess(files[0], "text") if files else "text")
+        options.choice(fmt, formats.READ, "--from")
+        columns, language = options.columns(column), parse(lang) if lang else ""
+        written = options.choice(to or fmt, formats.WRITE, "--to")
+        report = Strictly()
+        if text:
+            if not all(map(_is_utf8, text)):
+                raise InputError("--text is not UTF-8")
+            plain = formats.named("text").read(enumerate(text, 1), "--text", report, {})
+            rows: Iterator[TokenRow] = (replace(row, lang=language) for row in plain)
+        else:
+            rows = read_inputs(files or [], read, columns, language, report)
+        at_terminal = not files and not text and sys.stdin.isatty()
+        chunk = 1 if at_terminal else CHUNK
+        with Signals() as signals:
+            predictor = Predictor(
+                options.model(model, task), task=task, precision=precision, device=device, batch_tokens=batch_tokens
+            )
+
+            def filled() -> Iterator[TokenRow]:
+                for number, row in enumerate(predictor(signals.waiting(rows), chunk=chunk, poll=signals.poll), 1):
+                    yield row
+                    if number % CHUNK == 0 or at_terminal:
+                        sys.stdout.flush()
+
+            places = {**predictor.columns, **columns}
+            options.write(written, filled(), sys.stdout, read=fmt, columns=places, spans=predictor.task.spans)
+            sys.stdout.flush()
+        for line in report.summary():
+            stderr.say(f"note: {line}")
+
+    tag.__doc__ = doc
+    return tag
+
+
+ner = _command(
+    "ner",
+    """Find entities: rows in, the same rows with their entities out, in order.
+
+    \b
+    nlpkit ner -t "Amina moved from Nairobi to Kisumu"
+    nlpkit ner --model runs/ner/default/model --to jsonl notes.txt
+    """,
+)
+pos = _command(
+    "pos",
+    """Tag parts of speech: rows in, the same rows with a tag for each word out, in order.
+
+    \b
+    nlpkit pos -t "Amina moved from Nairobi to Kisumu"
+    nlpkit pos --model runs/pos/default/model --to conllu notes.txt
+    """,
+)
+
+
+def _is_utf8(text: str) -> bool:
+    """Bytes of an argument that were not UTF-8 come as lone surrogates."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)

@@ -1,0 +1,103 @@
+"""After training: score dev and test, calibrate, write predictions, metrics, the bundle and DONE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import nlpkit
+from nlpkit.config.recipe import Recipe
+from nlpkit.data import formats
+from nlpkit.data.files import write_whole
+from nlpkit.data.rows import TokenRow
+from nlpkit.data.seen import Seen
+from nlpkit.engine import bundle
+from nlpkit.jobs import report
+from nlpkit.jobs.prepare import Data
+from nlpkit.jobs.rundir import RunDir, Say
+from nlpkit.metrics import calibration
+from nlpkit.tasks.base import Task
+
+Fill = Callable[[list[TokenRow]], list[TokenRow]]
+
+
+def finish(
+    run: RunDir,
+    recipe: Recipe,
+    task: Task,
+    data: Data,
+    fill: Fill,
+    save: Callable[[Path], None],
+    *,
+    max_length: int,
+    say: Say,
+    metrics: dict[str, Any],
+) -> Path:
+    """Write all that a finished run holds and return the folder of the model.
+
+    ``fill`` tags rows with the final weights, ``save`` writes the model into a folder; ``metrics`` are kept beside the
+    scores.
+    """
+    model = run.path / "model"
+    seen = Seen.of(row.tokens for stage in data.train for row in stage)
+    scores: dict[str, Any] = {}
+    scaling: calibration.Scaling | None = None
+    metric = recipe.evaluate.select or task.main_metric
+    for name, rows in (("dev", data.dev), ("test", data.test)):
+        if not rows:
+            continue
+        guess = fill(rows)
+        if name == "dev":
+            scaling = calibration.fit(*task.confidences(rows, guess))
+        raw = task.score(rows, guess, seen)
+        if scaling is not None:
+            guess = [row if row.scores is None else replace(row, scores=scaling(row.scores)) for row in guess]
+        scores[name] = task.score(rows, guess, seen)
+        if "ece" in raw:
+            scores[name]["ece_before"] = raw["ece"]
+        fmt = next(entry["format"] for entry in data.record if entry["use"] == name)
+        with write_whole(run.path / "predictions" / f"{name}.{fmt}") as file:
+            formats.named(fmt).write(guess, file, spans=task.spans)
+        low, high = scores[name]["interval"]
+        say(f"{name} {metric} {scores[name][metric]:.4f} (95 %: {low:.4f} to {high:.4f})")
+    info = _info(recipe, task, data, scores, max_length)
+    if scaling is not None:
+        info["calibration"] = asdict(scaling)
+    command = "nlpkit train " + str(run.path / "recipe.yaml")
+    card = report.model_card(recipe, info, data.record, scores, command)
+    bundle.save(model, save, info, card, seen.to_bytes())
+    run.write_json("metrics.json", {**metrics, **scores})
+    run.done()
+    return model
+
+
+def _info(recipe: Recipe, task: Task, data: Data, scores: dict[str, Any], max_length: int) -> dict[str, Any]:
+    info: dict[str, Any] = {
+        "nlpkit": nlpkit.__version__,
+        "task": recipe.task,
+        "head": task.head,
+        "options": recipe.options,
+        "labels": task.labels,
+        "max_length": max_length,
+        "languages": sorted({row.lang for stage in data.train for row in stage if row.lang}),
+        "base_model": recipe.model.base,
+        "data": [
+            {key: entry[key] for key in ("use", "card", "split", "licence", "rows") if key in entry}
+            for entry in data.record
+        ],
+        "metrics": {name: brief(score) for name, score in scores.items()},
+    }
+    if recipe.model.pooling != "first" or recipe.model.crf:
+        info["tagger"] = {"pooling": recipe.model.pooling, "crf": recipe.model.crf}
+    places = {row.extra["conllu:tag"] for stage in data.train for row in stage if "conllu:tag" in row.extra}
+    if len(places) == 1:
+        info["columns"] = {"tag": places.pop()}  # where CoNLL-U is to hold what this model says
+    return info
+
+
+def brief(scores: dict[str, Any]) -> dict[str, Any]:
+    return {key: round(value, 6) for key, value in scores.items() if isinstance(value, float)} | {
+        "signature": scores["signature"]
+    }

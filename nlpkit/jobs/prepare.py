@@ -1,0 +1,188 @@
+"""Before a run: the recipe checked with its task, the rows read, the labels found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from nlpkit.config import card as cards
+from nlpkit.config import explain
+from nlpkit.config import recipe as recipes
+from nlpkit.config.recipe import Recipe, Source
+from nlpkit.config.strict_yaml import Lines
+from nlpkit.data import load, overlap
+from nlpkit.data.rows import TokenRow
+from nlpkit.errors import InputError
+from nlpkit.jobs.rundir import RunDir, Say, environment
+from nlpkit.tasks import named
+from nlpkit.tasks.base import Task
+from nlpkit.text.spans import detect, faults
+
+Tick = Callable[[int, int, str], None]
+
+
+def load_recipe(name: str, overrides: list[str] | None = None) -> Recipe:
+    """Read, override and check a recipe with its task's options; one error names every fault."""
+    data, lines, where = recipes.raw(name, overrides)
+    found: list[str] = []
+    recipe: Recipe | None = None
+    try:
+        recipe = Recipe.model_validate(data)
+    except ValidationError as error:
+        found += explain.problems(error, Recipe, data, lines)
+    task, options = data.get("task"), data.get("options") or {}
+    if isinstance(task, str) and isinstance(options, dict):
+        try:
+            checked = named(task).Options.model_validate(options)
+            if recipe is not None:
+                recipe = recipe.model_copy(update={"options": checked.model_dump(mode="json", exclude_none=True)})
+        except ValidationError as error:
+            inner = {path[1:]: line for path, line in lines.items() if path[:1] == ("options",)}
+            found += [
+                text.replace(": ", ": options.", 1)
+                for text in explain.problems(error, named(task).Options, options, inner)
+            ]
+        except InputError as error:
+            line = lines.get(("task",), 1)
+            found.append((f"line {line}" if line else "override") + f": task: {error.message}")
+    if recipe is not None:
+        found += _unknown_cards(recipe, lines)
+    if found or recipe is None:
+        raise explain.refuse(
+            where, sorted(found, key=_line_number), "keys: docs/reference/recipe.md; cards: `nlpkit data list`"
+        )
+    return recipes.resolve(recipe)
+
+
+def _unknown_cards(recipe: Recipe, lines: Lines) -> Iterator[str]:
+    places: list[tuple[tuple[str | int, ...], Source]] = [
+        (("stages", number, "data", at), source)
+        for number, stage in enumerate(recipe.stages)
+        for at, source in enumerate(stage.data)
+    ]
+    for name in ("dev", "test"):
+        places += [(("evaluate", name, at), source) for at, source in enumerate(getattr(recipe.evaluate, name))]
+    for path, source in places:
+        if source.card is None:
+            continue
+        line = lines.get((*path, "card"), 0)
+        try:
+            splits = cards.load(source.card).nlpkit.splits
+            if source.split not in splits:
+                have = ", ".join(f"`{name}`" for name in splits)
+                raise InputError(f"card `{source.card}` has no split `{source.split}`, it has {have}")
+        except InputError as error:
+            yield (f"line {line}" if line else "override") + f": {'.'.join(map(str, path))}: {error.message}"
+
+
+def _line_number(text: str) -> int:
+    head = text.removeprefix("line ").split(":")[0]
+    return int(head) if head.isdigit() else 0
+
+
+@dataclass
+class Data:
+    """The rows of a run, and what data.json says of them."""
+
+    train: list[list[TokenRow]] = field(default_factory=list)  # one list a stage
+    sources: list[list[int]] = field(default_factory=list)  # for each of them, the number of its source in the stage
+    dev: list[TokenRow] = field(default_factory=list)
+    test: list[TokenRow] = field(default_factory=list)
+    record: list[dict[str, Any]] = field(default_factory=list)
+
+
+def load_data(recipe: Recipe, data_dir: Path | None, say: Say) -> Data:
+    """Read every source of the recipe; notes (licences, odd lines, overlaps) go to ``say``."""
+    task = named(recipe.task)
+    options = task.Options.model_validate(recipe.options)
+    data = Data()
+    said: set[str] = set()
+
+    def rows(source: Source, use: str) -> list[TokenRow]:
+        loaded = load.rows(source, data_dir)
+        scheme = loaded.scheme
+        for note in loaded.notes:
+            if note not in said:
+                said.add(note)
+                say(f"note: {note}")
+        record = {"use": use, **loaded.record}
+        if task.spans:
+            if scheme == "auto":
+                scheme = detect(row.tags for row in loaded.rows if row.tags)
+            if (note := _illegal(loaded.rows, scheme)) and not loaded.mend:
+                say(f"note: {use}: {note}")
+            record["scheme"] = scheme
+        data.record.append(record)
+        return [task.prepare(row, options, scheme, loaded.mend) for row in loaded.rows]
+
+    for stage in recipe.stages:
+        use = "train" if len(recipe.stages) == 1 else f"train {stage.name}"
+        found = [rows(source, use) for source in stage.data]
+        data.train.append([row for part in found for row in part])
+        data.sources.append([at for at, part in enumerate(found) for _ in part])
+    data.dev = [row for source in recipe.evaluate.dev for row in rows(source, "dev")]
+    data.test = [row for source in recipe.evaluate.test for row in rows(source, "test")]
+    seen = [row for stage in data.train for row in stage]
+    for name, other in (("dev", data.dev), ("test", data.test)):
+        twice = overlap.shared(seen, other)
+        for entry in data.record:
+            if entry["use"] == name:
+                entry["rows_in_train"] = len(twice)
+        if twice:
+            first = twice[0]
+            say(
+                f"note: {len(twice)} of {len(other)} {name} rows are in the training rows too, "
+                f"first row {first.id} (line {first.line})"
+            )
+    return data
+
+
+def _illegal(rows: list[TokenRow], scheme: str) -> str:
+    """How many tags break the scheme, and where the first one stands; the empty string for none."""
+    found = [(row, at, what) for row in rows for at, what in faults(row.tags or (), scheme)]
+    if not found:
+        return ""
+    row, at, what = found[0]
+    line = row.lines[at] if row.lines else row.line
+    count = "1 tag breaks" if len(found) == 1 else f"{len(found)} tags break"
+    return f"{count} {scheme.upper()}, first on line {line}: {what} (`mend: true` on the source repairs it)"
+
+
+def task_for(recipe: Recipe, data: Data) -> Task:
+    """The recipe's task with the labels of its training rows."""
+    kind = named(recipe.task)
+    options = kind.Options.model_validate(recipe.options)
+    return kind(options, kind.find_labels((row for stage in data.train for row in stage), options))
+
+
+def _check_metric(name: str, task: Task) -> None:
+    known = [key for key, value in task.score([], []).items() if isinstance(value, float)]
+    if name not in known:
+        raise InputError(f"evaluate.select: no metric `{name}`", "metrics: " + ", ".join(known))
+
+
+def _warn_unknown_labels(task: Task, data: Data, say: Say) -> None:
+    for name, rows in (("dev", data.dev), ("test", data.test)):
+        unknown = {tag for row in rows for tag in row.tags or ()} - set(task.labels)
+        if unknown:
+            say(f"note: {name} has labels that training never shows: {', '.join(sorted(unknown))}")
+
+
+def ready(recipe: Recipe, data: Data, say: Say) -> Task:
+    """The task, once its metric and labels are known to be good."""
+    task = task_for(recipe, data)
+    if recipe.evaluate.select is not None:
+        _check_metric(recipe.evaluate.select, task)
+    _warn_unknown_labels(task, data, say)
+    return task
+
+
+def begin(run: RunDir, recipe: Recipe, data: Data, device: str, world: int) -> None:
+    """From now on the folder is a run: what it is made of is written down."""
+    run.begin(recipe)
+    run.write_json("data.json", data.record)
+    run.write_json("environment.json", environment(device, world))

@@ -1,0 +1,88 @@
+"""Families that a library trains in one go: the linear CRF and spaCy. The run directory is the same."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from nlpkit.config.recipe import CrfScratch, Recipe
+from nlpkit.data.rows import TokenRow
+from nlpkit.errors import InputError
+from nlpkit.jobs.finish import finish
+from nlpkit.jobs.predict import fill_words
+from nlpkit.jobs.prepare import Data, Tick, begin, load_data, ready
+from nlpkit.jobs.rundir import Say, open_run
+from nlpkit.jobs.signals import Signals
+from nlpkit.tasks.base import Task
+from nlpkit.text.langcodes import bcp47
+
+
+def train(recipe: Recipe, out: Path, *, data_dir: Path | None, overwrite: bool, say: Say, tick: Tick) -> Path:
+    """As ``jobs.train.train``. A run that was stopped begins again: these libraries keep no checkpoints."""
+    began = time.monotonic()
+    with Signals() as signals:
+        run, continued = open_run(out, recipe, say, overwrite=overwrite)
+        try:
+            say = run.say
+            data = load_data(recipe, data_dir, say)
+            task = ready(recipe, data, say)
+            begin(run, recipe, data, "cpu", 1)
+            if continued:
+                say(f"the family {recipe.model.family} keeps no checkpoints: training begins again")
+            model = learn(recipe, task, data, run.path / "work", signals, say, tick)
+            say(f"model: {model.weights():,} weights")
+            return finish(
+                run, recipe, task, data, lambda rows: fill_words(task, rows, model, signals.poll), model.save,
+                max_length=0, say=say, metrics={"seconds": round(time.monotonic() - began, 1)},
+            )  # fmt: skip
+        finally:
+            run.release()
+
+
+def learn(recipe: Recipe, task: Task, data: Data, work: Path, signals: Signals, say: Say, tick: Tick) -> Any:
+    """Train the model of the recipe's family; ``work`` is a folder for what the library writes on its way."""
+    rows = data.train[0]
+    if isinstance(recipe.model.scratch, CrfScratch):
+        from nlpkit.engine.linear_crf import LinearCrf
+
+        kept = [part for row in rows for part in _stretches(task, row)]
+        work.mkdir(exist_ok=True)
+        model = LinearCrf.train(
+            recipe.model.scratch, task.labels, [words for words, _ in kept], [tags for _, tags in kept],
+            work / "weights", tick,
+        )  # fmt: skip
+        work.rmdir()
+        signals.poll()
+        return model
+    from nlpkit.engine.pipelines import Pipeline
+
+    if recipe.model.spacy is None:
+        raise InputError(f"the family {recipe.model.family} is not trained in one go")
+    dev = data.dev
+    if not dev:
+        rows, dev = rows[: -len(rows) // 10], rows[-len(rows) // 10 :]
+        say(f"no dev rows: spaCy chooses its weights on the last {len(dev)} training rows, which it does not learn")
+    langs = {row.lang for row in rows}
+    lang = bcp47(langs.pop()).partition("-")[0] if len(langs) == 1 and "" not in langs else "xx"
+    learned, tried = ([(row.tokens, task.wanted(row)) for row in part] for part in (rows, dev))
+    return Pipeline.train(
+        recipe.model.spacy, task.labels, learned, tried, work,
+        spans=task.spans, lang=lang, seed=recipe.seed, say=say, tick=tick, poll=signals.poll,
+    )  # fmt: skip
+
+
+def _stretches(task: Task, row: TokenRow) -> Iterator[tuple[list[str], list[str]]]:
+    """(words, tags) of the row, cut where a word is not annotated: this CRF has no missing labels."""
+    words: list[str] = []
+    tags: list[str] = []
+    for word, tag in zip(row.tokens, task.wanted(row), strict=True):
+        if tag in task.labels:
+            words.append(word)
+            tags.append(tag)
+        elif words:
+            yield words, tags
+            words, tags = [], []
+    if words:
+        yield words, tags
