@@ -246,7 +246,7 @@ def stats(
 @app.command()
 def convert(
     file: Annotated[str, typer.Argument(metavar="FILE", help="File to read; - is stdin.")],
-    to: Annotated[str, typer.Option("--to", help="Format written: conll, conllu, jsonl, tsv, text, entities.")],
+    to: Annotated[str, typer.Option("--to", help="Format written: conll, conllu, jsonl, tsv, text, entities, html.")],
     read: options.From = None,
     column: options.Columns = None,
     scheme: Annotated[

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from nlpkit.cli import options
-from nlpkit.cli.streams import print_json, print_lines, table
+from nlpkit.cli.streams import print_json, print_lines, stderr, table
 from nlpkit.errors import InputError
 
-_HELP = """List, show and check trained models.
+_HELP = """List, show, check and export trained models.
 
 \b
 nlpkit model list
@@ -84,3 +84,25 @@ def check(model: Folder) -> None:
     if not Path(model).is_dir():
         raise InputError(f"no model folder `{model}`", "see `nlpkit model list`")
     print_lines([f"{model}: {job(model)}"])
+
+
+@app.command()
+def export(
+    model: Folder,
+    to: Annotated[str, typer.Option("--to", help="spacy: a pip-installable pipeline; onnx: an encoder as ONNX.")],
+    out: Annotated[Path | None, typer.Option(help="New folder. Default: MODEL-TO.", show_default=False)] = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write a model for other tools, and check that it tags the sample corpus as before; exit 1 if not.
+
+    \b
+    nlpkit model export runs/ner/default/model --to spacy
+    nlpkit model export FOLDER --to onnx --out ner-onnx
+    """
+    from nlpkit.jobs.export import TARGETS
+    from nlpkit.jobs.export import export as job
+
+    stderr.quiet = quiet
+    options.choice(to, TARGETS, "--to")
+    folder = Path(model)
+    print_lines([str(job(model, to, out or folder.with_name(f"{folder.name}-{to}"), say=stderr.say))])

@@ -48,6 +48,7 @@ def _command(task: str, doc: str) -> Callable[..., None]:
         to: To = None,
         column: options.Columns = None,
         lang: Lang = "",
+        nbest: Annotated[int, typer.Option(min=1, help="Also the N best tag sequences of each row, in JSONL.")] = 1,
         batch_tokens: Annotated[int, typer.Option(min=1, help="Padded sub-words a batch.")] = 1024,
         precision: options.Precision = "fp32",
         device: options.Device = None,
@@ -68,6 +69,8 @@ def _command(task: str, doc: str) -> Callable[..., None]:
         options.choice(fmt, formats.READ, "--from")
         columns, language = options.columns(column), parse(lang) if lang else ""
         written = options.choice(to or fmt, formats.WRITE, "--to")
+        if nbest > 1 and written != "jsonl":
+            raise InputError(f"--nbest cannot be written as {written}", "add --to jsonl")
         report = Strictly()
         if text:
             if not all(map(_is_utf8, text)):
@@ -80,8 +83,9 @@ def _command(task: str, doc: str) -> Callable[..., None]:
         chunk = 1 if at_terminal else CHUNK
         with Signals() as signals:
             predictor = Predictor(
-                options.model(model, task), task=task, precision=precision, device=device, batch_tokens=batch_tokens
-            )
+                options.model(model, task), task=task, precision=precision, device=device,
+                batch_tokens=batch_tokens, nbest=nbest,
+            )  # fmt: skip
 
             def filled() -> Iterator[TokenRow]:
                 for number, row in enumerate(predictor(signals.waiting(rows), chunk=chunk, poll=signals.poll), 1):

@@ -162,6 +162,12 @@ class Stage(Strict):
         None, gt=0, le=1, description="lr factor from each layer to the one below; 1 is off"
     )
     batch_tokens: int | None = Field(None, ge=1, description="padded sub-words a batch")
+    least_batches: int | None = Field(
+        None, ge=1, description="batches an epoch has at least: small data get smaller ones than batch_tokens"
+    )
+    least_steps: int | None = Field(
+        None, ge=0, description="train longer than `epochs` to reach so many steps, at most twice as long"
+    )
     accumulate: int | None = Field(None, ge=1, description="batches an optimizer step, on each device")
     clip: float | None = Field(None, gt=0, description="largest norm of the gradient")
     label_smoothing: float | None = Field(None, ge=0, lt=1, description="share of the target given to all labels")
@@ -242,20 +248,20 @@ WHOLE = ("crf", "spacy")  # trained by a library in one go, without steps of our
 FAMILY_DEFAULTS: dict[str, dict[str, Any]] = {
     "encoder": {
         "epochs": 5.0, "lr": 1e-4, "schedule": "linear", "warmup": 0.1, "weight_decay": 0.01, "layer_decay": 1.0,
-        "batch_tokens": 1024, "accumulate": 1, "clip": 1.0, "label_smoothing": 0.0, "class_weights": "none",
-        "temperature": 1.0, "average": 0.0,
+        "batch_tokens": 1024, "least_batches": 1, "least_steps": 0, "accumulate": 1, "clip": 1.0,
+        "label_smoothing": 0.0, "class_weights": "none", "temperature": 1.0, "average": 0.0,
     },
     "bert": {
         "epochs": 12.0, "lr": 1e-3, "schedule": "cosine", "warmup": 0.1, "weight_decay": 0.05, "layer_decay": 1.0,
-        "batch_tokens": 1024, "accumulate": 1, "clip": 1.0, "label_smoothing": 0.0, "class_weights": "none",
-        "temperature": 1.0, "average": 0.0,
+        "batch_tokens": 1024, "least_batches": 1, "least_steps": 0, "accumulate": 1, "clip": 1.0,
+        "label_smoothing": 0.0, "class_weights": "none", "temperature": 1.0, "average": 0.0,
     },
     "crf": {},
     "spacy": {},
     "bilstm": {
         "epochs": 20.0, "lr": 3e-3, "schedule": "cosine", "warmup": 0.05, "weight_decay": 0.01, "layer_decay": 1.0,
-        "batch_tokens": 800, "accumulate": 1, "clip": 5.0, "label_smoothing": 0.0, "class_weights": "none",
-        "temperature": 1.0, "average": 0.998,
+        "batch_tokens": 800, "least_batches": 60, "least_steps": 1800, "accumulate": 1, "clip": 5.0,
+        "label_smoothing": 0.0, "class_weights": "none", "temperature": 1.0, "average": 0.998,
     },
 }  # fmt: skip
 _CHOICES = ("base", "scratch", "spacy")

@@ -15,7 +15,8 @@ class TokenRow:
     ``text`` and ``offsets`` are the raw text and the (start, end) of each token in it, where known.
     ``line`` is the line of the first token in its file (0 when it has none) and ``lines`` those of all tokens, where
     each has its own; ``extra`` is kept for the writer. A model fills in ``tags``, the probability of each (``scores``,
-    where it knows them) and, when asked, the best tag sequences with their probabilities (``others``).
+    where it knows them) and, when asked, the best tag sequences with their probabilities (``others``). ``raw`` rows
+    came as text without words: the tokens are nlpkit's own cut, which a model may replace by a better one.
     """
 
     id: str
@@ -29,6 +30,7 @@ class TokenRow:
     scores: Sequence[float] | None = None
     lines: Sequence[int] = ()
     others: Sequence[tuple[Sequence[str], float]] = ()
+    raw: bool = False
 
 
 def surface(row: TokenRow) -> tuple[str, Sequence[tuple[int, int]]]:

@@ -91,11 +91,13 @@ def plan(
     *,
     epochs: float | None = None,
     steps: int | None = None,
+    least_steps: int = 0,
     groups: Sequence[int] = (),
     rates: Sequence[float] = (),
 ) -> tuple[list[Step], int]:
     """The whole stage as a list of optimizer steps, and the steps of its first epoch.
 
+    Where ``epochs`` give fewer than ``least_steps``, there are more of them, at most twice as many.
     A step is ``group`` batches (world size x accumulation); an epoch's last step is filled from its first batches.
     """
     result: list[Step] = []
@@ -110,7 +112,8 @@ def plan(
         number += 1
         if wanted is None:
             per_epoch = len(result)
-            wanted = max(1, round((epochs or 1.0) * per_epoch))
+            asked = (epochs or 1.0) * per_epoch
+            wanted = max(1, round(max(asked, min(least_steps, 2 * asked))))
     return result[:wanted], per_epoch or len(result) // max(1, number)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+_ILLEGAL = -1e4  # score of a move that is ruled out
+
 
 def legal_moves(labels: Sequence[str]) -> torch.Tensor:
     """(labels + 1) x (labels + 1) booleans: may the column follow the row? Last stand start and end.
@@ -33,7 +35,7 @@ class Crf(nn.Module):
         size = len(labels)
         self.size = size
         self.moves = nn.Parameter(torch.zeros(size + 1, size + 1))
-        self.register_buffer("illegal", (~legal_moves(labels)).float() * -1e4, persistent=False)
+        self.register_buffer("illegal", (~legal_moves(labels)).float() * _ILLEGAL, persistent=False)
 
     def _table(self) -> torch.Tensor:
         return self.moves.float() + self.illegal
@@ -108,9 +110,9 @@ def best_paths(
     scores: torch.Tensor, lengths: torch.Tensor, table: torch.Tensor, count: int
 ) -> list[list[tuple[list[int], float]]]:
     """The ``count`` best label sequences of each row and their log scores, best first: Viterbi with a list of paths
-    at every label (Seshadri and Sundberg, 1994). A row has fewer where there are no more sequences."""
+    at every label (Seshadri and Sundberg, 1994). A row has fewer where there are no more legal sequences."""
     rows, words, size = scores.shape
-    lowest = -1e8
+    lowest = -1e8  # of paths that are not there
     alpha = scores.new_full((rows, size, count), lowest)
     alpha[:, :, 0] = table[size, :size] + scores[:, 0]
     back: list[torch.Tensor] = []
@@ -129,7 +131,7 @@ def best_paths(
     for row in range(rows):
         length, found = int(lengths[row]), []
         for score, state in zip(value[row].tolist(), at[row].tolist(), strict=True):
-            if score <= lowest / 2:
+            if score < float(value[row, 0]) + _ILLEGAL / 2:
                 break
             path = [state // count]
             for step in reversed(pointers):

@@ -21,6 +21,7 @@ from nlpkit.engine.vectors import read as read_vectors
 from nlpkit.errors import InputError
 
 Say = Callable[[str], None]
+_SMALLEST = 64  # sub-words in the batches of the smallest data
 
 
 class Session:
@@ -161,9 +162,10 @@ class Session:
             rates = batches.rates([groups.count(at) for at in range(len(weights))], weights, stage.temperature or 1)
         lengths = [len(feature.ids) // self.tokenizer.width for feature in features]
         group = self.world * (stage.accumulate or 1)
+        tokens = min(stage.batch_tokens or 1024, max(_SMALLEST, sum(lengths) // (stage.least_batches or 1)))
         return batches.plan(
-            lengths, stage.batch_tokens or 1024, group, seed,
-            epochs=stage.epochs, steps=stage.steps, groups=groups, rates=rates,
+            lengths, tokens, group, seed,
+            epochs=stage.epochs, steps=stage.steps, least_steps=stage.least_steps or 0, groups=groups, rates=rates,
         )  # fmt: skip
 
     def fit(

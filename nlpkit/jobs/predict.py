@@ -13,6 +13,7 @@ from nlpkit.data.files import Report, Strictly
 from nlpkit.data.load import read_file
 from nlpkit.data.rows import TokenRow
 from nlpkit.data.seen import Seen
+from nlpkit.data.tokenize import for_language
 from nlpkit.errors import InputError
 from nlpkit.metrics.calibration import Scaling
 from nlpkit.tasks import named
@@ -83,17 +84,29 @@ class Predictor:
         """Which words stood in the model's training rows, where the model knows."""
         return Seen.load(self._bundle.path) if self._bundle.path is not None else None
 
-    def tokenizer_of_text(self) -> Callable[[str], list[tuple[int, int]]] | None:
-        """The model's own cutter of text into words, if it has one."""
-        found: Callable[[str], list[tuple[int, int]]] | None = getattr(self._model, "words", None)
-        return found
+    def replace_model(self, model: Any) -> None:
+        """Answer with another model of the same inputs and outputs."""
+        self._model = model
+
+    def cut(self, row: TokenRow) -> TokenRow:
+        """A row of raw text cut into words as the model's data were: by its own tokenizer, or that of the language.
+
+        The language is the row's, or the model's where it has learned one only.
+        """
+        if not row.raw or row.text is None:
+            return row
+        own = getattr(self._model, "words", None)
+        langs = self.info.get("languages", [])
+        words = own or for_language(row.lang or (langs[0] if len(langs) == 1 else ""))
+        offsets = words(row.text)
+        return replace(row, tokens=tuple(row.text[start:end] for start, end in offsets), offsets=offsets)
 
     def __call__(
         self, rows: Iterable[TokenRow], *, chunk: int = CHUNK, poll: Callable[[], None] = lambda: None
     ) -> Iterator[TokenRow]:
         """Yield the rows filled in; at most ``chunk`` of them are in memory. ``poll`` is called between batches."""
         rows = iter(rows)
-        while part := list(itertools.islice(rows, chunk)):
+        while part := [self.cut(row) for row in itertools.islice(rows, chunk)]:
             for row in self._filled(part, poll):
                 if self._calibrated is not None and row.scores is not None:
                     row = replace(row, scores=self._calibrated(row.scores))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nlpkit.config import recipe as recipes
-from nlpkit.config.recipe import FAMILY_DEFAULTS, load, to_yaml
+from nlpkit.config.recipe import FAMILY_DEFAULTS, WHOLE, load, to_yaml
 from nlpkit.errors import InputError
 from nlpkit.jobs.train import load_recipe
 
@@ -142,7 +142,7 @@ def test_a_wrong_mapping_is_told_without_python_words(good: str) -> None:
         ("stages.1.data.0.card=samples_ner", "stages.1.data.0", "name either `card` or `files`"),
         ("stages.0.data=[{split: train}]", "stages.0.data.0", "name either `card` or `files`"),
         ("stages.1.name=first", "top level", "two stages have the same name"),
-        ("model={}", "model", "name exactly one of `base` and `scratch`"),
+        ("model={}", "model", "name exactly one of `base`, `scratch` and `spacy`"),
     ],
 )
 def test_values_that_do_not_fit_together_are_refused(good: str, override: str, where: str, what: str) -> None:
@@ -157,7 +157,7 @@ def test_epochs_and_steps_together_are_refused(good: str) -> None:
 
 def test_base_and_scratch_together_are_refused_in_a_file(tmp_path: Path) -> None:
     (found,) = faults(written(tmp_path, GOOD.replace("scratch:", "base: my_encoder\n  scratch:")))
-    assert found == "line 4: model: name exactly one of `base` and `scratch`"
+    assert found == "line 4: model: name exactly one of `base`, `scratch` and `spacy`"
 
 
 @pytest.mark.parametrize("text", ["", "- a\n", "just words\n", "12\n"])
@@ -390,9 +390,11 @@ def test_steps_take_the_place_of_epochs(good: str) -> None:
 
 
 def test_every_family_has_every_default() -> None:
-    assert {family: defaults.keys() for family, defaults in FAMILY_DEFAULTS.items()} == dict.fromkeys(
-        FAMILY_DEFAULTS, FAMILY_DEFAULTS["encoder"].keys()
-    )
+    keys = FAMILY_DEFAULTS["encoder"].keys()
+    assert {family: defaults.keys() for family, defaults in FAMILY_DEFAULTS.items() if family not in WHOLE} == {
+        "encoder": keys, "bert": keys, "bilstm": keys,
+    }  # fmt: skip
+    assert all(not FAMILY_DEFAULTS[family] for family in WHOLE)  # trained by a library, which has its own
 
 
 def test_a_resolved_recipe_is_a_recipe_that_resolves_to_itself(good: str, tmp_path: Path) -> None:

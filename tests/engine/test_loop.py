@@ -32,7 +32,7 @@ def features(count: int = 16) -> list[Feature]:
     found = []
     for row in range(count):
         ids = [(row * 7 + place) % 50 for place in range(3 + row % 5)]
-        found.append(Feature(row, ids, [number % 3 for number in ids], list(range(len(ids))), list(range(len(ids)))))
+        found.append(Feature(row, ids, [number % 3 for number in ids], *[list(range(len(ids)))] * 3))
     return found
 
 
@@ -61,7 +61,7 @@ def test_loss_falls() -> None:
 
 
 def test_out_of_memory_halves_the_batch_and_gives_the_same_weights() -> None:
-    def scarce(net, batch, smoothing):
+    def scarce(net, batch, smoothing, weights):
         if len(batch["labels"]) > 4:
             raise torch.OutOfMemoryError("fake")
         return loop.loss_of(net, batch, smoothing)
@@ -73,7 +73,7 @@ def test_out_of_memory_halves_the_batch_and_gives_the_same_weights() -> None:
 
 
 def test_out_of_memory_with_one_row_is_an_error_with_a_way_out() -> None:
-    def never(net, batch, smoothing):
+    def never(net, batch, smoothing, weights):
         raise torch.OutOfMemoryError("fake")
 
     with pytest.raises(RunError, match="out of memory") as caught:
@@ -99,7 +99,7 @@ def test_prediction_halves_too_and_its_answer_does_not_depend_on_the_batches() -
 
 
 def test_a_loss_that_is_no_number_stops_the_run() -> None:
-    def broken(net, batch, smoothing):
+    def broken(net, batch, smoothing, weights):
         return loop.loss_of(net, batch, smoothing) * float("nan")
 
     with pytest.raises(RunError, match="loss is nan"):

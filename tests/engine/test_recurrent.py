@@ -9,7 +9,8 @@ import torch
 from toy import write_toy
 
 from nlpkit.config.recipe import BilstmScratch
-from nlpkit.engine.recurrent import Bilstm, Crf, Words, attributes, legal_moves
+from nlpkit.engine.crf import Crf, best_paths, legal_moves
+from nlpkit.engine.recurrent import ATTRIBUTES, Bilstm, Words, attributes
 from nlpkit.errors import InputError
 from nlpkit.jobs.predict import Predictor
 from nlpkit.jobs.train import load_recipe, train
@@ -76,8 +77,10 @@ def test_part_of_speech_labels_follow_freely() -> None:
 def model() -> tuple[Bilstm, Words]:
     words = Words.learn([["Juma", "went", "home"], ["Juma", "went", "to", "Kisumu"]], least=1)
     torch.manual_seed(0)
-    spec = BilstmScratch(attribute=8, char=8, char_filters=8, hidden=16, state=8)
-    return Bilstm(spec, words.size, len(words.chars), LABELS).eval(), words
+    spec = BilstmScratch(attribute=8, char=8, char_filters=8, hidden=16, state=8, pair_buckets=16)
+    net = Bilstm(spec, words, LABELS).eval()
+    torch.nn.init.normal_(net.linear.table.weight)
+    return net, words
 
 
 def tensors(words: Words, rows: list[list[str]]) -> dict[str, torch.Tensor]:
@@ -105,11 +108,54 @@ def test_unknown_labels_are_summed_over() -> None:
     batch = tensors(words, [["Juma", "went", "home"]])
     labels = torch.full_like(batch["input_ids"], -100)
     labels[0, Words.width] = 3  # only the second word is known
-    scores = net(**batch)[0]
-    paths = brute(net.crf, scores.detach(), 3)
-    total = torch.tensor(list(paths.values())).double().logsumexp(0)
-    known = torch.tensor([value for path, value in paths.items() if path[1] == 3]).double().logsumexp(0)
-    assert float(net(**batch, labels=labels).detach()) == pytest.approx(float(total - known), abs=1e-3)
+    blocks, lengths = net._blocks(**batch)
+    expected = 0.0
+    for layer, scores in (
+        (net.crf, net.emissions(blocks, lengths)),
+        (net.linear_crf, net.linear(blocks[:, :, : len(ATTRIBUTES)])),
+    ):
+        paths = brute(layer, scores[0].detach(), 3)
+        total = torch.tensor(list(paths.values())).double().logsumexp(0)
+        known = torch.tensor([value for path, value in paths.items() if path[1] == 3]).double().logsumexp(0)
+        expected += float(total - known)
+    assert float(net(**batch, labels=labels).detach()) == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_best_paths_are_those_of_brute_force(seed: int) -> None:
+    layer, scores = crf(seed)
+    lengths = torch.tensor([4, 2, 1])
+    for row, found in enumerate(best_paths(scores, lengths, layer.table().detach(), 7)):
+        paths = brute(layer, scores[row], int(lengths[row]))
+        expected = sorted((value for value in paths.values() if value > -5000), reverse=True)[:7]
+        assert [score for _, score in found] == pytest.approx(expected, abs=1e-3)
+        assert all(paths[tuple(path)] == pytest.approx(score, abs=1e-3) for path, score in found)
+        assert len({tuple(path) for path, _ in found}) == len(found)
+
+
+def test_the_linear_reader_tells_entries_attributes_and_distances_apart() -> None:
+    """One word changed changes the scores of words at most two away, and no two features share a weight but by hash."""
+    net, words = model()
+    rows = [["Juma", "went", "to", "Kisumu", "home", "went"], ["Juma", "went", "to", "home", "home", "went"]]
+    blocks = torch.tensor(words.pieces(rows))[:, :, : len(ATTRIBUTES)]
+    first, second = net.linear(blocks)
+    same = (first == second).all(1).tolist()
+    assert same == [True, False, False, False, False, False]
+    alone = net.linear(blocks[:1, :3])[0]
+    assert torch.equal(alone[0], first[0])  # what stands three words away does not matter
+
+
+def test_both_readers_answer_together() -> None:
+    net, words = model()
+    batch = tensors(words, [["Juma", "went", "home"]])
+    scores, lengths, both = net._read(**batch)
+    blocks, _ = net._blocks(**batch)
+    mean = (net.emissions(blocks, lengths) + net.linear(blocks[:, :, : len(ATTRIBUTES)])) / 2
+    assert torch.allclose(scores, mean)
+    assert torch.allclose(both.moves, (net.crf.moves + net.linear_crf.moves) / 2)
+    (found,) = net.nbest(**batch, count=3)
+    assert found[0][0] == net.tag(**batch)[0][0, :: Words.width].tolist()
+    assert found[0][1] >= found[1][1] >= found[2][1] > 0
 
 
 def test_attributes_see_through_case_diacritics_and_form() -> None:

@@ -8,7 +8,7 @@ from types import ModuleType
 from nlpkit.errors import InputError
 
 READ = ("conll", "conllu", "jsonl", "tsv", "text")
-WRITE = ("conll", "conllu", "jsonl", "tsv", "text", "entities")
+WRITE = ("conll", "conllu", "jsonl", "tsv", "text", "entities", "html")
 _ENDINGS = {
     ".conllu": "conllu", ".conll": "conll", ".iob": "conll", ".iob2": "conll", ".bio": "conll",
     ".jsonl": "jsonl", ".json": "jsonl", ".tsv": "tsv", ".txt": "text",

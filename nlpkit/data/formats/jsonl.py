@@ -158,7 +158,8 @@ def _from_text(data: dict[str, Any], keys: dict[str, str], text: str, ident: str
     entities = _entities(data, keys)
     offsets = words(text, tuple(_edges(entities or [], text)))
     tags = None if entities is None else _tags(entities, offsets)
-    return TokenRow(ident, tuple(text[s:e] for s, e in offsets), tags, lang, {}, text, offsets, number)
+    tokens = tuple(text[s:e] for s, e in offsets)
+    return TokenRow(ident, tokens, tags, lang, {}, text, offsets, number, raw=tags is None)
 
 
 def _edges(entities: list[dict[str, Any]], text: str) -> list[int]:

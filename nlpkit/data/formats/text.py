@@ -19,7 +19,7 @@ def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]
     for number, line in lines:
         offsets = words(line)
         tokens = tuple(line[start:end] for start, end in offsets)
-        yield TokenRow(str(number), tokens, text=line, offsets=offsets, line=number)
+        yield TokenRow(str(number), tokens, text=line, offsets=offsets, line=number, raw=True)
 
 
 def write(
