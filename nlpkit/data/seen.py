@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nlpkit.text.normalize import nfc
 
-FILE = "seen_words.bin"
+FILE = "seen_words.u32"
 
 
 def _number(word: str) -> int:

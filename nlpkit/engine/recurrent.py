@@ -257,7 +257,7 @@ class Bilstm(nn.Module):
         scores = self.emissions(blocks, lengths)
         if not self.spec.linear:
             return scores, lengths, self.crf
-        both = Crf(self.labels).to(scores.device)
+        both = Crf(self.labels).to(scores.device).requires_grad_(False)
         both.moves.data = (self.crf.moves.float() + self.linear_crf.moves.float()) / 2
         return (scores + self.linear(blocks[:, :, : len(ATTRIBUTES)]).float()) / 2, lengths, both
 

@@ -147,6 +147,7 @@ def test_the_linear_reader_tells_entries_attributes_and_distances_apart() -> Non
 
 def test_both_readers_answer_together() -> None:
     net, words = model()
+    net.requires_grad_(False)
     batch = tensors(words, [["Juma", "went", "home"]])
     scores, lengths, both = net._read(**batch)
     blocks, _ = net._blocks(**batch)

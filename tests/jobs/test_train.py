@@ -47,6 +47,7 @@ def test_the_bundle_holds_no_pickle_and_names_its_labels(tiny_model: Path) -> No
     names = {path.name for path in tiny_model.iterdir()}
     assert names == {
         "bundle.json", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "README.md",
+        "seen_words.u32",
     }  # fmt: skip
     assert json.loads((tiny_model / "bundle.json").read_text())["labels"][0] == "O"
     card = (tiny_model / "README.md").read_text()
