@@ -33,6 +33,7 @@ class Source(Strict):
         None, description="tag scheme in the files"
     )
     mend: bool = Field(False, description="turn an I- tag that opens an entity into B-")
+    rename: dict[str, str] = Field({}, description="other names for tags or entity types, e.g. {person: PER}")
     limit: int | None = Field(None, gt=0, description="read at most this many rows")
     weight: float = Field(1.0, gt=0, description="how often an epoch draws each row; 0.5: half of the rows")
 
@@ -58,6 +59,7 @@ class BilstmScratch(Strict):
     linear: bool = Field(True, description="a linear CRF learns in the same steps, and the two answer together")
     linear_dropout: float = Field(0.5, ge=0, lt=1, description="share of the linear CRF's features dropped in training")
     pair_buckets: int = Field(32768, ge=0, description="hash buckets for pairs of neighbors, a kind; 0: no pairs")
+    least: int = Field(2, ge=1, description="words and affixes that stand fewer times in the training rows are unknown")
     half: bool = Field(False, description="store the weights in fp16 (and score them so)")
 
 

@@ -83,6 +83,14 @@ def _names(paths: list[str]) -> list[str]:
     return names if len(set(names)) == len(set(paths)) else paths
 
 
+def _renamed(tag: str, names: dict[str, str]) -> str:
+    """The tag under its new name; of ``B-person`` the type is renamed."""
+    prefix, sign, label = tag.partition("-")
+    if tag in names:
+        return names[tag]
+    return f"{prefix}-{names[label]}" if sign and label in names else tag
+
+
 def rows(source: Source, data_dir: Path | None = None, report: Report | None = None) -> Loaded:
     """Load a source whole."""
     strictly = report or Strictly()
@@ -115,6 +123,8 @@ def rows(source: Source, data_dir: Path | None = None, report: Report | None = N
             itertools.chain.from_iterable(read_file(path, fmt, strictly, columns, lang) for path in paths), source.limit
         )
     )
+    if source.rename:
+        found = [replace(row, tags=[_renamed(tag, source.rename) for tag in row.tags or ()]) for row in found]
     record: dict[str, Any] = {
         **source.model_dump(mode="json", exclude_none=True, exclude_defaults=True),
         "format": fmt,

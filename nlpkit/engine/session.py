@@ -92,7 +92,8 @@ class Session:
             if spec.embeddings is not None:
                 words, vectors = read_vectors(spec.embeddings, spec.embeddings_limit)
                 say(f"{len(words):,} vectors of {vectors.shape[1]} numbers from `{spec.embeddings}`")
-            self.tokenizer = recurrent.Words.learn(rows, words, vectors.shape[1] if vectors is not None else 0)
+            dimensions = vectors.shape[1] if vectors is not None else 0
+            self.tokenizer = recurrent.Words.learn(rows, words, dimensions, spec.scratch.least)
             self.max_length = spec.max_length * self.tokenizer.width
             torch.manual_seed(self.recipe.seed)
             if self.accelerator.device.type == "cpu":

@@ -15,6 +15,7 @@ from nlpkit.data.rows import TokenRow
 from nlpkit.data.seen import Seen
 from nlpkit.engine import bundle
 from nlpkit.jobs import report
+from nlpkit.jobs.evaluate import score
 from nlpkit.jobs.prepare import Data
 from nlpkit.jobs.rundir import RunDir, Say
 from nlpkit.metrics import calibration
@@ -54,7 +55,8 @@ def finish(
         raw = task.score(rows, guess, seen)
         if scaling is not None:
             guess = [row if row.scores is None else replace(row, scores=scaling(row.scores)) for row in guess]
-        scores[name] = task.score(rows, guess, seen)
+        several = len({row.lang for row in rows}) > 1
+        scores[name] = score(rows, guess, recipe.task, "lang" if several else None, seen)
         if "ece" in raw:
             scores[name]["ece_before"] = raw["ece"]
         fmt = next(entry["format"] for entry in data.record if entry["use"] == name)

@@ -30,6 +30,16 @@ def _data_line(entry: dict[str, Any]) -> str:
     )
 
 
+_OPEN = ("cc0-1.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0")
+
+
+def _licence(licences: list[str]) -> str:
+    """The strictest of the training data's licences where all are open; else `other`."""
+    if not licences or not set(licences) <= set(_OPEN):
+        return "other"
+    return "cc-by-sa-4.0" if any("-sa-" in name for name in licences) else licences[-1]
+
+
 _METRICS = {"f1": "span F1, strict IOB2", "accuracy": "accuracy"}
 _LIBRARIES = {"spacy": "spacy", "bilstm": "nlpkit", "crf": "nlpkit"}  # any other loads in transformers
 
@@ -53,7 +63,7 @@ def model_card(
     library = _LIBRARIES.get(recipe.model.family, "transformers")
     front: dict[str, Any] = {
         "language": [bcp47(lang) for lang in info["languages"]] or ["und"],
-        "license": "other",
+        "license": _licence(licences),
         "library_name": library,
         "pipeline_tag": "token-classification",
         "tags": ["nlpkit", recipe.task],
@@ -80,12 +90,16 @@ def model_card(
         parts += [
             f"The weights were learned from data under {', '.join(licences)}."
             + (" That licence forbids commercial use of the data." if noncommercial else "")
-            + " The front matter says `other`: whoever publishes the model chooses and checks its licence.",
+            + " Whoever publishes the model chooses and checks its licence.",
             "",
         ]
     parts += ["## Scores", ""]
     for use, score in scores.items():
         lines = [f"{use}: {task.lines(score)[0]}", *task.lines(score)[1:], "", *scores_table(score, task.unit)]
+        if "by_lang" in score:
+            lines += ["", f"{'language':<16} {metric:>9} {'rows':>7}"]
+            lines += [f"{lang:<16} {part[metric]:>9.4f} {part['rows']:>7}" for lang, part in score["by_lang"].items()]
+            lines.append(f"{'their mean':<16} {score[f'macro_lang_{metric}']:>9.4f}")
         parts += ["```", *lines, "```", ""]
     if not scores:
         parts += ["Not scored: the run had no dev or test rows.", ""]
