@@ -27,22 +27,33 @@ def list_(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to look.")] = _RUNS,
     as_json: options.Json = False,
 ) -> None:
-    """List the models below a folder.
+    """List the models that ship with nlpkit, and those below a folder.
 
     \b
     nlpkit model list
     nlpkit model list experiments --json
     """
-    from nlpkit.jobs.models import facts, find
+    from nlpkit.jobs.models import facts, find, shipped
 
     if not folder.is_dir() and folder != _RUNS:
         raise InputError(f"no folder `{folder}`", "nlpkit model list looks in `runs`")
-    found = [facts(path) for path in find(folder)]
+    found = [{**facts(path), "shipped": True} for path in shipped()]
+    found += [{**facts(path), "shipped": False} for path in find(folder)]
     if as_json:
         print_json(found)
         return
-    body = [[m["path"], m["task"], ",".join(m["languages"]) or "-", f"{m['megabytes']:.1f}", m["test"]] for m in found]
-    print_lines(table(["model", "task", "languages", "MB", "test F1"], body))
+    body = [
+        [
+            "(the default)" if m["shipped"] else m["path"],
+            m["task"],
+            ",".join(m["languages"]) or "-",
+            f"{m['megabytes']:.1f}",
+            m["metric"],
+            m["test"],
+        ]
+        for m in found
+    ]
+    print_lines(table(["model", "task", "languages", "MB", "metric", "test"], body))
 
 
 @app.command()

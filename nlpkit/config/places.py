@@ -27,9 +27,14 @@ def samples() -> Path:
     return PACKAGE / "assets" / "samples"
 
 
+def models() -> Path:
+    """The folder of the models that ship."""
+    return PACKAGE / "assets" / "models"
+
+
 def model(task: str) -> Path:
     """The folder of the model that ships for a task; it may not be there."""
-    return PACKAGE / "assets" / "models" / task
+    return models() / task
 
 
 def data_cache() -> Path:

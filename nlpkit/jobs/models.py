@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from nlpkit.config import bundle_info
+from nlpkit.config import bundle_info, places
 from nlpkit.data.rows import TokenRow
 from nlpkit.errors import InputError
+from nlpkit.tasks import named
 
 
 def find(folder: Path) -> list[Path]:
@@ -15,17 +16,23 @@ def find(folder: Path) -> list[Path]:
     return sorted(path.parent for path in folder.rglob("bundle.json")) if folder.is_dir() else []
 
 
+def shipped() -> list[Path]:
+    """The models that come with nlpkit."""
+    return find(places.models())
+
+
 def facts(path: Path) -> dict[str, Any]:
     """One line's worth about a model."""
     info = bundle_info.read(path)
-    size = sum(file.stat().st_size for file in path.iterdir() if file.is_file())
-    test = info.get("metrics", {}).get("test", {}).get("f1", "-")
+    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    metric = named(info["task"]).main_metric
     return {
         "path": str(path),
         "task": info["task"],
         "languages": info.get("languages", []),
         "megabytes": round(size / 1e6, 1),
-        "test": test,
+        "metric": metric,
+        "test": info.get("metrics", {}).get("test", {}).get(metric, "-"),
         "nlpkit": info.get("nlpkit", "-"),
     }
 
