@@ -180,3 +180,51 @@ def test_fine_tuning_a_base_keeps_its_tokenizer(tmp_path: Path, tiny_model: Path
 def test_bf16_trains(tmp_path: Path) -> None:
     model = train(recipe(tmp_path, "precision=bf16"), tmp_path / "run")
     assert Predictor(str(model)).info["task"] == "ner"
+
+
+def test_several_sources_with_weights_and_new_names_are_scored_by_language(tmp_path: Path) -> None:
+    write_toy(tmp_path / "a.conll", 40)
+    (tmp_path / "b.conll").write_text((tmp_path / "a.conll").read_text().replace("PER", "person"), encoding="utf-8")
+    recipe_text = f"""
+recipe: 1
+task: ner
+about: Two sources
+model: {{scratch: {{arch: bilstm, attribute: 8, hidden: 32, state: 16, pair_buckets: 64}}}}
+stages:
+  - name: train
+    epochs: 4
+    temperature: 2
+    data:
+      - {{files: ["{tmp_path / "a.conll"}"], lang: eng_Latn}}
+      - {{files: ["{tmp_path / "b.conll"}"], lang: swh_Latn, weight: 0.5, limit: 10, rename: {{person: PER}}}}
+evaluate:
+  dev:
+    - {{files: ["{tmp_path / "a.conll"}"], lang: eng_Latn}}
+    - {{files: ["{tmp_path / "b.conll"}"], lang: swh_Latn, rename: {{person: PER}}}}
+"""
+    (tmp_path / "r.yaml").write_text(recipe_text, encoding="utf-8")
+    model = train(load_recipe(str(tmp_path / "r.yaml")), tmp_path / "run")
+    assert json.loads((model / "bundle.json").read_text())["labels"] == ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
+    scores = json.loads((tmp_path / "run" / "metrics.json").read_text())["dev"]
+    assert set(scores["by_lang"]) == {"eng_Latn", "swh_Latn"}
+    mean = sum(part["f1"] for part in scores["by_lang"].values()) / 2
+    assert scores["macro_lang_f1"] == pytest.approx(mean)
+    assert "their mean" in (model / "README.md").read_text()
+
+
+def test_half_weights_are_scored_as_they_are_stored(tmp_path: Path) -> None:
+    from nlpkit.config.recipe import Source
+    from nlpkit.jobs.evaluate import evaluate
+
+    write_toy(tmp_path / "a.conll", 30)
+    files = [f"data.train={tmp_path / 'a.conll'}", f"data.dev={tmp_path / 'a.conll'}"]
+    size = ["model.scratch.arch=bilstm", "model.scratch.half=true", "model.scratch.attribute=8", "stages.0.steps=9"]
+    model = train(load_recipe("ner", [*files, *size]), tmp_path / "run")
+    reported = json.loads((tmp_path / "run" / "metrics.json").read_text())["dev"]
+    again = evaluate(str(model), Source.model_validate({"files": [str(tmp_path / "a.conll")], "format": "conll"}))
+    assert 0 < again["f1"] == reported["f1"]
+    assert again["ece"] == pytest.approx(reported["ece"], abs=1e-6)
+    from safetensors.torch import load_file
+
+    kinds = {str(tensor.dtype) for tensor in load_file(model / "model.safetensors").values()}
+    assert kinds == {"torch.float16"}
