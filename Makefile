@@ -21,7 +21,9 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-quickstart: setup ## Train NER on the sample corpus, score it, tag three sentences
+quickstart: setup ## Tag with what ships; train NER on the sample corpus, score it, tag three sentences
+	$(BIN)/nlpkit pos -t 'Amina Otieno moved from Nairobi to Kisumu.'
+	$(BIN)/nlpkit ner -t 'Amina Otieno moved from Nairobi to Kisumu.'
 	$(BIN)/nlpkit train ner --out $(RUN) --overwrite
 	$(BIN)/nlpkit evaluate $(RUN)/model --card samples_ner --by lang
 	printf 'Amina Otieno moved from Nairobi to Kisumu.\nRais alifika Dodoma jana.\nसुनीता दिल्ली में रहती है।\n' | $(BIN)/nlpkit ner --model $(RUN)/model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -67,7 +68,7 @@ def finish(
     info = _info(recipe, task, data, scores, max_length)
     if scaling is not None:
         info["calibration"] = asdict(scaling)
-    command = "nlpkit train " + str(run.path / "recipe.yaml")
+    command = "nlpkit train recipe.yaml"  # as it lies in the run directory
     card = report.model_card(recipe, info, data.record, scores, command)
     bundle.save(model, save, info, card, seen.to_bytes())
     run.write_json("metrics.json", {**metrics, **scores})
@@ -84,6 +85,7 @@ def _info(recipe: Recipe, task: Task, data: Data, scores: dict[str, Any], max_le
         "labels": task.labels,
         "max_length": max_length,
         "languages": sorted({row.lang for stage in data.train for row in stage if row.lang}),
+        "rows_by_language": dict(Counter(row.lang for stage in data.train for row in stage if row.lang)),
         "base_model": recipe.model.base,
         "data": [
             {key: entry[key] for key in ("use", "card", "split", "licence", "rows") if key in entry}

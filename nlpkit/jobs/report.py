@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from nlpkit.config import strict_yaml
@@ -30,6 +31,7 @@ def _data_line(entry: dict[str, Any]) -> str:
     )
 
 
+_FEW = 200
 _OPEN = ("cc0-1.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0")
 
 
@@ -44,6 +46,34 @@ _METRICS = {"f1": "span F1, strict IOB2", "accuracy": "accuracy"}
 _LIBRARIES = {"spacy": "spacy", "bilstm": "nlpkit", "crf": "nlpkit"}  # any other loads in transformers
 
 
+def _dataset(use: str, entries: list[dict[str, Any]]) -> dict[str, str]:
+    """Name and type of what was scored, for the Hub's table of results."""
+    if len(entries) == 1:
+        name = _data_line(entries[0]).split(": ", 1)[1].split(",")[0]
+        return {"name": name, "type": str(entries[0].get("card", "files"))}
+    return {"name": f"{len(entries)} sets together ({use})", "type": "several"}
+
+
+def _base(name: str) -> str:
+    """A Hub id as it is, of a folder its name only: a card says nothing of the machine it was made on."""
+    return name if name.count("/") == 1 and not name.startswith(("/", ".", "~")) else Path(name).name
+
+
+def _limits(info: dict[str, Any], scores: dict[str, Any], metric: str) -> list[str]:
+    """Where the model is weak, as far as the figures say it."""
+    lines = [
+        "Scores hold for text like the data above. Other domains, spellings and languages will be worse; "
+        "names that a community writes in several ways may be found in one of them only."
+    ]
+    rows = info.get("rows_by_language", {})
+    if few := [f"{lang} ({count})" for lang, count in sorted(rows.items()) if count < _FEW]:
+        lines.append(f"Learned from fewer than {_FEW} rows, so hardly known: {', '.join(few)}.")
+    parts: dict[str, Any] = next((score["by_lang"] for score in reversed(scores.values()) if "by_lang" in score), {})
+    if weak := sorted(parts, key=lambda lang: parts[lang][metric])[:3]:
+        lines.append(f"Weakest: {', '.join(f'{lang} ({parts[lang][metric]:.2f})' for lang in weak)}.")
+    return lines
+
+
 def model_card(
     recipe: Recipe, info: dict[str, Any], data: list[dict[str, Any]], scores: dict[str, Any], command: str
 ) -> str:
@@ -54,11 +84,10 @@ def model_card(
     results = [
         {
             "task": {"type": "token-classification"},
-            "dataset": {"name": _data_line(entry).split(": ", 1)[1].split(",")[0], "type": entry.get("card", "files")},
-            "metrics": [{"type": metric, "value": round(scores[entry["use"]][metric], 4), "name": _METRICS[metric]}],
+            "dataset": _dataset(use, [entry for entry in data if entry["use"] == use]),
+            "metrics": [{"type": metric, "value": round(score[metric], 4), "name": _METRICS[metric]}],
         }
-        for entry in data
-        if entry["use"] in scores
+        for use, score in scores.items()
     ]
     library = _LIBRARIES.get(recipe.model.family, "transformers")
     front: dict[str, Any] = {
@@ -69,15 +98,12 @@ def model_card(
         "tags": ["nlpkit", recipe.task],
         "metrics": [metric],
     }
-    if recipe.model.base and "/" in recipe.model.base and not recipe.model.base.startswith(("/", ".")):
-        front["base_model"] = recipe.model.base
+    base = _base(recipe.model.base) if recipe.model.base else ""
+    if "/" in base:
+        front["base_model"] = base
     if results:
         front["model-index"] = [{"name": f"nlpkit-{recipe.task}", "results": results}]
-    origin = (
-        f"fine-tuned from `{recipe.model.base}`"
-        if recipe.model.base
-        else f"trained from scratch ({recipe.model.family})"
-    )
+    origin = f"fine-tuned from `{base}`" if base else f"trained from scratch ({recipe.model.family})"
     parts = [
         "---", strict_yaml.dumps(front).strip(), "---", "",
         f"# {recipe.about}", "",
@@ -110,9 +136,7 @@ def model_card(
             "print(pipeline('token-classification', 'FOLDER')('TEXT'))", "```", "",
         ]  # fmt: skip
     parts += [
-        "## Limits", "",
-        "Scores hold for text like the data above. Other domains, spellings and languages will be worse; "
-        "names that a community writes in several ways may be found in one of them only.", "",
+        "## Limits", "", " ".join(_limits(info, scores, metric)), "",
         "## How it was made", "", f"`{command}`, seed {recipe.seed}, precision {recipe.precision}.", "",
     ]  # fmt: skip
     return "\n".join(parts)
