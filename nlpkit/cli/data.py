@@ -261,6 +261,7 @@ def convert(
     nlpkit data convert my.conll --to jsonl
     nlpkit data convert my.conll --to conll --scheme iobes
     """
+    import io
     import sys
     from dataclasses import replace
 
@@ -284,6 +285,8 @@ def convert(
                 inner = spans.to_iob2(row.tags, came)
                 inner = spans.mend(inner) if mend else inner
                 rows[number] = replace(row, tags=spans.from_iob2(inner, scheme or "iob2"))
-    options.write(to, rows, sys.stdout, read=fmt, columns=columns, spans=are_spans)
+    whole = io.StringIO()  # all or nothing
+    options.write(to, rows, whole, read=fmt, columns=columns, spans=are_spans)
+    sys.stdout.write(whole.getvalue())
     for line in report.summary():
         stderr.say(f"note: {line}")

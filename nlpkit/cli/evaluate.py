@@ -68,14 +68,9 @@ def evaluate(
     from nlpkit.text import spans
 
     stderr.quiet = quiet
-    if (model is None) == (guess is None):
-        raise InputError(
-            "name a MODEL or a --guess file", "nlpkit evaluate MODEL --card NAME, or nlpkit evaluate --gold F --guess F"
-        )
-    if (card is None) == (gold is None):
-        raise InputError(
-            "name a --card or a --gold file", "nlpkit evaluate MODEL --card NAME, or nlpkit evaluate MODEL --gold F"
-        )
+    _one_each(model, guess, card, gold)
+    if model is None and baseline is None and (precision != "fp32" or device is not None):
+        raise InputError("no model is run, so --precision and --device say nothing", "leave them out")
     if by is not None:
         options.choice(by, ("type", "tag", "lang"), "--by")
     options.choice(precision, ("fp32", "bf16", "int8"), "--precision")
@@ -106,8 +101,7 @@ def evaluate(
             task = str(predictor.info["task"])
         task = task or "ner"
         judge = job.scorer(task)
-        if by in ("type", "tag") and by != judge.unit:
-            raise InputError(f"`--by {by}` is not for {task}", f"--by {judge.unit}, or --by lang")
+        _suits(judge, task, by, scheme)
         right = job.load_gold(source, data_dir, stderr.say, task)
         signals.poll()
 
@@ -134,6 +128,26 @@ def evaluate(
         print_lines(_more(scores, judge.main_metric))
     if limit is not None:
         _hold(scores, *limit)
+
+
+def _one_each(model: str | None, guess: str | None, card: str | None, gold: str | None) -> None:
+    """What is scored, and against what."""
+    if (model is None) == (guess is None):
+        raise InputError(
+            "name a MODEL or a --guess file", "nlpkit evaluate MODEL --card NAME, or nlpkit evaluate --gold F --guess F"
+        )
+    if (card is None) == (gold is None):
+        raise InputError(
+            "name a --card or a --gold file", "nlpkit evaluate MODEL --card NAME, or nlpkit evaluate MODEL --gold F"
+        )
+
+
+def _suits(judge: Any, task: str, by: str | None, scheme: str | None) -> None:
+    """Options that are for another task are refused."""
+    if scheme is not None and not judge.spans:
+        raise InputError(f"{task} has no tag scheme", "leave out --scheme")
+    if by in ("type", "tag") and by != judge.unit:
+        raise InputError(f"`--by {by}` is not for {task}", f"--by {judge.unit}, or --by lang")
 
 
 def _more(scores: dict[str, Any], metric: str) -> Iterator[str]:

@@ -49,7 +49,9 @@ def _command(task: str, doc: str) -> Callable[..., None]:
         column: options.Columns = None,
         lang: Lang = "",
         nbest: Annotated[int, typer.Option(min=1, help="Also the N best tag sequences of each row, in JSONL.")] = 1,
-        batch_tokens: Annotated[int, typer.Option(min=1, help="Padded sub-words a batch.")] = 1024,
+        batch_tokens: Annotated[
+            int | None, typer.Option(min=1, help="Padded sub-words a batch. Default: 1024.", show_default=False)
+        ] = None,
         precision: options.Precision = "fp32",
         device: options.Device = None,
         quiet: options.Quiet = False,
@@ -65,6 +67,8 @@ def _command(task: str, doc: str) -> Callable[..., None]:
         options.choice(precision, ("fp32", "bf16", "int8"), "--precision")
         if text and files:
             raise InputError("both --text and files are given", "use one of them")
+        if text and read:
+            raise InputError("--text is raw text, so --from says nothing", "leave one of them out")
         fmt = read or (formats.guess(files[0], "text") if files else "text")
         options.choice(fmt, formats.READ, "--from")
         columns, language = options.columns(column), parse(lang) if lang else ""

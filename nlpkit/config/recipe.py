@@ -41,6 +41,8 @@ class Source(Strict):
     def _one_of(self) -> Source:
         if (self.card is None) == (self.files is None):
             raise ValueError("name either `card` or `files`")
+        if bad := [name for name in self.rename.values() if not name or name.split() != [name]]:
+            raise ValueError(f"rename: `{bad[0]}` is no label, it is empty or holds a blank")
         return self
 
 
@@ -138,6 +140,12 @@ class Model(Strict):
             raise ValueError("`trim_vocabulary` is for a `base`")
         if self.embeddings is not None and self.family != "bilstm":
             raise ValueError("`embeddings` is for `scratch: {arch: bilstm}`")
+        if self.family in ("crf", "spacy") and self.max_length != 256:
+            raise ValueError(f"the family {self.family} reads rows whole, it has no max_length")
+        if self.embeddings is None and self.embeddings_limit != 50000:
+            raise ValueError("`embeddings_limit` is for `embeddings`")
+        if self.revision is not None and self.base is None:
+            raise ValueError("`revision` is for a `base`")
         if (self.crf or self.pooling != "first") and self.family not in ("encoder", "bert"):
             raise ValueError("`crf` and `pooling` are for encoders")
         return self

@@ -11,6 +11,7 @@ from typing import Any
 
 from nlpkit.config import card as cards
 from nlpkit.config import places
+from nlpkit.config.explain import unknown
 from nlpkit.config.recipe import Source
 from nlpkit.data import formats
 from nlpkit.data.files import Report, Strictly, open_bytes, read_lines
@@ -37,6 +38,10 @@ def read_file(
     reader = formats.named(fmt)
     if fmt not in formats.READ:
         raise InputError(f"`{fmt}` is written, not read", "formats: " + ", ".join(formats.READ))
+    for name in columns or {}:
+        if name not in reader.PLACES:
+            places = ", ".join(reader.PLACES) or "none"
+            raise unknown("column", name, list(reader.PLACES), f"what {fmt} can be told: {places}")
     where = "<stdin>" if path == "-" else path
     for row in reader.read(read_lines(path, report), where, report, columns or {}):
         yield row if row.lang or not lang else replace(row, lang=lang)
@@ -88,7 +93,20 @@ def _renamed(tag: str, names: dict[str, str]) -> str:
     prefix, sign, label = tag.partition("-")
     if tag in names:
         return names[tag]
-    return f"{prefix}-{names[label]}" if sign and label in names else tag
+    if not sign or label not in names:
+        return tag
+    return "O" if names[label] == "O" else f"{prefix}-{names[label]}"
+
+
+def _rename(found: list[TokenRow], names: dict[str, str]) -> list[TokenRow]:
+    """Rows with their labels under new names. Raises InputError for a name that no row has."""
+    known = {tag for row in found for tag in row.tags or ()}
+    known |= {tag.partition("-")[2] for tag in known}
+    if missing := [name for name in names if name not in known]:
+        raise unknown("label", missing[0], sorted(known - {""}), "the left side of `rename` is a label in the file")
+    return [
+        row if row.tags is None else replace(row, tags=tuple(_renamed(tag, names) for tag in row.tags)) for row in found
+    ]
 
 
 def rows(source: Source, data_dir: Path | None = None, report: Report | None = None) -> Loaded:
@@ -124,7 +142,7 @@ def rows(source: Source, data_dir: Path | None = None, report: Report | None = N
         )
     )
     if source.rename:
-        found = [replace(row, tags=[_renamed(tag, source.rename) for tag in row.tags or ()]) for row in found]
+        found = _rename(found, source.rename)
     record: dict[str, Any] = {
         **source.model_dump(mode="json", exclude_none=True, exclude_defaults=True),
         "format": fmt,

@@ -57,6 +57,8 @@ def load(name: str, device: str | None = None, task: str | None = None) -> Bundl
     except (ValueError, AttributeError):
         raise InputError(f"`{folder / 'config.json'}` is damaged", "copy or train the model again") from None
     info = bundle_info.read(folder) if (folder / "bundle.json").is_file() else None
+    if info is not None:
+        bundle_info.verify(folder, info)
     if kind.startswith("nlpkit-") and info is None:
         raise InputError(f"`{folder}` has no bundle.json", "copy or train the model again")
     if kind in ("nlpkit-crf", "nlpkit-spacy"):
@@ -181,10 +183,11 @@ def save(path: Path, fill: Callable[[Path], None], info: dict[str, Any], card: s
     try:
         temporary.mkdir(parents=True)
         fill(temporary)
-        text = json.dumps({"bundle": bundle_info.FORMAT, **info}, ensure_ascii=False, indent=1)
+        (temporary / SEEN).write_bytes(seen)
+        facts = {"bundle": bundle_info.FORMAT, **info, "sha256": bundle_info.digests(temporary)}
+        text = json.dumps(facts, ensure_ascii=False, indent=1)
         (temporary / "bundle.json").write_text(text + "\n", encoding="utf-8")
         (temporary / "README.md").write_text(card, encoding="utf-8")
-        (temporary / SEEN).write_bytes(seen)
         for child in temporary.rglob("*"):
             if child.is_file():
                 with child.open("rb") as file:

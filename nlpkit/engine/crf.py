@@ -87,7 +87,7 @@ class Crf(nn.Module):
         with torch.inference_mode(False), torch.enable_grad():
             leaf = scores.detach().clone().requires_grad_(True)
             (found,) = torch.autograd.grad(self.log_z(leaf, lengths).sum(), leaf)
-        return found.detach()
+        return found.detach().clamp(0, 1)  # a gradient in fp32 may miss by a little
 
     def partial_loss(self, scores: torch.Tensor, wanted: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Negative log-likelihood of the labels that are known (>= 0), summed over what the others may be.

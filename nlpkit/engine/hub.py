@@ -53,4 +53,4 @@ def _check(path: Path, name: str) -> None:
             f"`{name}` holds its weights as a pickle (`{pickles[0]}`), which can run code when read",
             "convert it to safetensors on a machine you can throw away",
         )
-    raise InputError(f"`{name}` has no model.safetensors")
+    raise InputError(f"`{name}` has no weights (model.safetensors)", "copy the whole folder, or train the model again")

@@ -33,6 +33,12 @@ def _doc(vocab: Any, words: Sequence[str], **gold: Any) -> Doc:
     return Doc(vocab, words=[word if word.strip() else "_" for word in words], **gold)
 
 
+def check_base(name: str) -> None:
+    """Raise InputError where the pipeline whose vectors are wanted is not installed."""
+    if not spacy.util.is_package(name) and not Path(name).is_dir():
+        raise InputError(f"model.spacy.base: no pipeline `{name}` is installed", f"spacy download {name}")
+
+
 def blank(lang: str) -> Any:
     """An empty pipeline for the language, or the one for any language where spaCy has none or needs more packages."""
     try:
@@ -130,7 +136,7 @@ class Pipeline:
         config["training"] |= {
             "seed": seed,
             "max_steps": spec.max_steps,
-            "eval_frequency": spec.eval_every,
+            "eval_frequency": min(spec.eval_every, spec.max_steps),  # only scored weights are kept
             "patience": spec.patience,
             "logger": {"@loggers": "nlpkit.log.v1"},
             "before_update": {"@callbacks": "nlpkit.watch.v1"},

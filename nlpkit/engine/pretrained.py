@@ -63,12 +63,9 @@ def _read(kind: Any, folder: Path, **more: Any) -> Any:
     except (OSError, ValueError, KeyError, ImportError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"cannot load `{folder}`: {first}") from None
-    except Exception as error:  # SafetensorError and the tokenizers' own have no common base class
-        if type(error).__name__ == "SafetensorError":
-            raise InputError(f"`{folder}/model.safetensors` is damaged: {error}", "copy or train it again") from None
-        if type(error) is Exception:
-            raise InputError(f"`{folder}/tokenizer.json` is damaged: {error}", "copy or train it again") from None
-        raise
+    except Exception as error:  # SafetensorError, the tokenizers' own and what a damaged JSON provokes
+        what = "model.safetensors" if type(error).__name__ == "SafetensorError" else "one of its files"
+        raise InputError(f"`{folder}`: {what} is damaged: {error}", "copy or train it again") from None
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:

@@ -275,7 +275,7 @@ class Bilstm(nn.Module):
         scores, lengths, crf = self._read(input_ids, attention_mask)
         total = crf.log_z(scores, lengths).tolist()
         return [
-            [(labels, math.exp(score - whole)) for labels, score in found]
+            [(labels, math.exp(min(0.0, score - whole))) for labels, score in found]
             for found, whole in zip(best_paths(scores, lengths, crf.table(), count), total, strict=True)
         ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -24,15 +23,19 @@ def read(path: str, limit: int) -> tuple[list[str], np.ndarray]:
         raise InputError(f"`{path}` is not a text file of vectors", "save the vectors as text (.vec) first")
     found: dict[str, np.ndarray] = {}
     size = 0
+    promised: tuple[int, int] | None = None
     for number, line in read_lines(path, Strictly()):
         parts = line.rstrip(" ").split(" ")
         if number == 1 and len(parts) == 2 and all(part.isdecimal() for part in parts):
+            promised = int(parts[0]), int(parts[1])
+            size = promised[1]
             continue
         size = size or len(parts) - 1
         word = nfc(" ".join(parts[: len(parts) - size]))
         try:
-            vector = np.array(parts[-size:], dtype=np.float32)
-            if size < 2 or not word or not math.isfinite(float(vector.sum())):
+            with np.errstate(over="ignore"):
+                vector = np.array(parts[-size:], dtype=np.float64).astype(np.float32)
+            if size < 2 or not word or not np.isfinite(vector).all():
                 raise ValueError
         except ValueError:
             raise InputError(
@@ -41,6 +44,8 @@ def read(path: str, limit: int) -> tuple[list[str], np.ndarray]:
         found.setdefault(word, vector)
         if len(found) == limit:
             break
+    if promised is not None and len(found) < min(limit, promised[0]) and number - 1 < promised[0]:
+        raise InputError(f"`{path}` promises {promised[0]} words and ends after {number - 1}", "was it cut short?")
     if not found:
         raise InputError(f"`{path}` holds no vectors")
     return list(found), np.stack(list(found.values()))

@@ -19,6 +19,8 @@ from nlpkit.tasks import named
 from nlpkit.tasks.base import Task
 from nlpkit.text import spans
 
+_OPENINGS = ("B-", "I-", "E-", "S-", "L-", "U-")
+
 
 @dataclass
 class Gold:
@@ -35,10 +37,23 @@ def load_gold(source: Source, data_dir: Path | None, say: Say, task: str, what: 
         say(f"note: {note}")
     if all(row.tags is None for row in loaded.rows):
         raise InputError(f"the {what} rows have no tags to score", "is the tag in another column? --column tag=3")
+    _look_right(loaded.rows, task, what)
     scheme = loaded.scheme
     if named(task).spans and scheme == "auto":
         scheme = spans.detect(row.tags for row in loaded.rows if row.tags)
     return Gold(loaded.rows, scheme, loaded.mend)
+
+
+def _look_right(rows: Sequence[TokenRow], task: str, what: str) -> None:
+    """Raise InputError where the tags are plainly of another kind: entities for pos, or parts of speech for ner."""
+    tags = {tag for row in rows for tag in row.tags or ()} - {"O", "_"}
+    as_spans = {tag for tag in tags if tag[:2] in _OPENINGS and len(tag) > 2}
+    some = ", ".join(sorted(tags)[:3])
+    if named(task).spans and tags and not as_spans:
+        hint = "is the tag in another column? --column tag=misc:NER; or is this --task pos?"
+        raise InputError(f"the {what} tags ({some}, ...) are no entity tags", hint)
+    if not named(task).spans and tags and as_spans == tags:
+        raise InputError(f"the {what} tags ({some}, ...) are entity tags", "is this --task ner?")
 
 
 def compare(

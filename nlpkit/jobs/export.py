@@ -112,7 +112,8 @@ def _spacy(model: Path, info: dict[str, Any], out: Path) -> Callable[[list[Token
     numbers = {"version": nlpkit.__version__, "nlpkit": nlpkit.__version__, "spacy": version("spacy")}
     project = _PROJECT.format(package=package, about=about, **numbers)
     (out / "pyproject.toml").write_text(project, encoding="utf-8")
-    shutil.copy(model / "README.md", out / "README.md")
+    if (model / "README.md").is_file():
+        shutil.copy(model / "README.md", out / "README.md")
     again = spacy.load(inner)
 
     def tagged(rows: list[TokenRow]) -> list[Sequence[str]]:

@@ -56,7 +56,7 @@ class Predictor:
         task: str | None = None,
         precision: str = "fp32",
         device: str | None = None,
-        batch_tokens: int = 1024,
+        batch_tokens: int | None = None,
         nbest: int = 1,
     ) -> None:
         from nlpkit.engine import bundle
@@ -72,10 +72,12 @@ class Predictor:
         self.task: Task = task_class(task_class.Options.model_validate(self.info["options"]), self.info["labels"])
         self.columns: dict[str, int | str] = self.info.get("columns", {})
         self._model = bundle.prepared(self._bundle, precision)
-        self._batch_tokens = batch_tokens
+        self._batch_tokens = batch_tokens or 1024
         self._nbest = nbest
         if nbest > 1 and self._bundle.tokenizer is None:
             raise InputError(f"`{model}` gives one answer only", "--nbest is for models with sub-words or a BiLSTM")
+        if batch_tokens is not None and self._bundle.tokenizer is None:
+            raise InputError(f"`{model}` reads row by row", "leave out --batch-tokens")
         calibration = self.info.get("calibration")
         self._calibrated = Scaling(**calibration) if calibration else None
 

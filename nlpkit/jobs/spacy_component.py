@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import shutil
+import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from spacy.language import Language
@@ -62,7 +65,24 @@ class Component:
 
     def to_disk(self, path: Path, *, exclude: Iterable[str] = ()) -> None:
         if self._folder is not None:
-            shutil.copytree(self._folder, path)
+            shutil.copytree(self._folder, path, dirs_exist_ok=True)
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """The bundle as a zip archive."""
+        packed = io.BytesIO()
+        if self._folder is not None:
+            with zipfile.ZipFile(packed, "w") as archive:
+                for file in sorted(self._folder.rglob("*")):
+                    archive.write(file, file.relative_to(self._folder).as_posix())
+        return packed.getvalue()
+
+    def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> Component:
+        if data:
+            self._unpacked = TemporaryDirectory()  # lives as long as the component
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                archive.extractall(self._unpacked.name)
+            self.open(Path(self._unpacked.name))
+        return self
 
     def from_disk(self, path: Path, *, exclude: Iterable[str] = ()) -> Component:
         self.open(Path(path))

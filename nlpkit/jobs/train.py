@@ -242,6 +242,7 @@ def dry_run(recipe: Recipe, *, data_dir: Path | None = None, say: Say = lambda _
     task = ready(recipe, data, say)
     result: dict[str, Any] = {"labels": task.labels, "data": data.record, "stages": []}
     if recipe.model.family in WHOLE:
+        whole.check(recipe)
         return result  # a library trains these in one go; there is no first batch to try
     from nlpkit.engine.session import Session
 

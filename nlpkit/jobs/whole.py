@@ -28,6 +28,7 @@ def train(recipe: Recipe, out: Path, *, data_dir: Path | None, overwrite: bool, 
             say = run.say
             data = load_data(recipe, data_dir, say)
             task = ready(recipe, data, say)
+            check(recipe)
             begin(run, recipe, data, "cpu", 1)
             if continued:
                 say(f"the family {recipe.model.family} keeps no checkpoints: training begins again")
@@ -39,6 +40,14 @@ def train(recipe: Recipe, out: Path, *, data_dir: Path | None, overwrite: bool, 
             )  # fmt: skip
         finally:
             run.release()
+
+
+def check(recipe: Recipe) -> None:
+    """Raise InputError where the library lacks what the recipe asks for."""
+    if recipe.model.spacy is not None and recipe.model.spacy.base is not None:
+        from nlpkit.engine.pipelines import check_base
+
+        check_base(recipe.model.spacy.base)
 
 
 def learn(recipe: Recipe, task: Task, data: Data, work: Path, signals: Signals, say: Say, tick: Tick) -> Any:

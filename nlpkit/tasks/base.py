@@ -105,8 +105,16 @@ class TokenTask(Task):
             row,
             tags=tuple(self.mended(tags)),
             scores=tuple(scores) if sure else None,
-            others=[(self.mended([self.labels[label] for label in labels]), score) for labels, score in others],
+            others=self._said(others),
         )
+
+    def _said(self, paths: Sequence[tuple[list[int], float]]) -> list[tuple[Sequence[str], float]]:
+        """Label sequences as tags, best first; those that are repaired into the same tags are one, scores added."""
+        found: dict[tuple[str, ...], float] = {}
+        for labels, score in paths:
+            tags = tuple(self.mended([self.labels[label] for label in labels]))
+            found[tags] = found.get(tags, 0.0) + score
+        return sorted(found.items(), key=lambda item: -item[1])
 
     def calibration(self, gold: Sequence[TokenRow], guess: Sequence[TokenRow]) -> dict[str, float]:
         """``ece``, the expected calibration error, where the answers have probabilities."""

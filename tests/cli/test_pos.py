@@ -118,3 +118,52 @@ def test_nbest_needs_a_format_that_holds_it(cli: Cli, models: dict[str, str], ti
     found = json.loads(line)
     assert found["nbest"][0]["tags"] == found["tags"]
     assert len(found["nbest"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("args", "what"),
+    [
+        (["--gold", "gold.conllu", "--guess", "gold.conllu"], "are no entity tags"),
+        (["--task", "pos", "--gold", "e.conll", "--guess", "e.conll"], "are entity tags"),
+        (
+            ["--task", "pos", "--gold", "gold.conllu", "--guess", "gold.conllu", "--scheme", "iobes"],
+            "has no tag scheme",
+        ),
+        (["--gold", "e.conll", "--guess", "e.conll", "--device", "cpu"], "no model is run"),
+        (["--gold", "e.conll", "--guess", "e.conll", "--column", "tga=1"], "did you mean `tag`"),
+    ],
+)
+def test_scores_that_would_be_nonsense_are_refused(cli: Cli, args: list[str], what: str) -> None:
+    Path("gold.conllu").write_text(CONLLU, encoding="utf-8")
+    Path("e.conll").write_text("Juma B-PER\nwent O\n\n", encoding="utf-8")
+    result = cli("evaluate", *args)
+    assert result.code == 2
+    assert what in result.err
+
+
+def test_empty_lines_survive_conllu(cli: Cli, models: dict[str, str]) -> None:
+    out = cli("pos", "-m", models["upos"], "-t", "Sie isst", "-t", "", "-t", "im Haus", "--to", "conllu").out
+    Path("o.conllu").write_text(out, encoding="utf-8")
+    assert cli("data", "check", "o.conllu").code == 0
+    assert cli("pos", "-m", models["upos"], "o.conllu").out == out
+    assert cli("data", "convert", "o.conllu", "--to", "text").out.count("\n") == 3
+
+
+def test_a_column_that_is_the_word_itself_is_refused(cli: Cli, models: dict[str, str]) -> None:
+    Path("in.conllu").write_text(CONLLU, encoding="utf-8")
+    for name in ("id", "form"):
+        assert (
+            f"no CoNLL-U column `{name}`"
+            in cli("pos", "-m", models["upos"], "in.conllu", "--column", f"tag={name}").err
+        )
+
+
+def test_keys_of_another_model_do_not_stay(cli: Cli, models: dict[str, str]) -> None:
+    row = {"text": "Sie isst", "nbest": [1], "scores": [9], "entities": [], "label": "positive", "mine": 1}
+    Path("r.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    found = json.loads(cli("pos", "-m", models["upos"], "r.jsonl").out)
+    assert "nbest" not in found
+    assert len(found["scores"]) == 2
+    assert (found["label"], found["mine"], found["entities"]) == ("positive", 1, [])
+    Path("bad.jsonl").write_text('{"text": "a", "x": 1e999}\n', encoding="utf-8")
+    assert "not finite" in cli("pos", "-m", models["upos"], "bad.jsonl").err

@@ -36,7 +36,9 @@ def test_words_and_numbers_with_and_without_a_header(tmp_path: Path) -> None:
         ("a 1 x\n", ":1: not a word"),
         ("a 1 nan\n", ":1: not a word"),
         ("", "no vectors"),
-        ("2 3\n", "no vectors"),
+        ("2 3\n", "promises 2 words and ends after 0"),
+        ("9 2\na 1 2\n", "promises 9 words and ends after 1"),
+        ("1 3\na 1 2\n", ":2: not a word"),
     ],
 )
 def test_a_bad_file_is_named_with_its_line(tmp_path: Path, text: str, what: str) -> None:

@@ -68,8 +68,21 @@ def test_a_damaged_bundle_is_one_clear_error(learned: Path, tmp_path: Path) -> N
         shutil.rmtree(tmp_path / "m")
 
 
+def test_a_flipped_bit_is_noticed(learned: Path, tmp_path: Path) -> None:
+    target = "model.crfsuite" if (learned / "model.crfsuite").exists() else "pipeline/vocab/strings.json"
+    shutil.copytree(learned, tmp_path / "m")
+    data = bytearray((learned / target).read_bytes())
+    data[len(data) // 2] ^= 1
+    (tmp_path / "m" / target).write_bytes(data)
+    with pytest.raises(InputError, match="not what was saved"):
+        Predictor(str(tmp_path / "m"))
+    (tmp_path / "m" / target).unlink()
+    with pytest.raises(InputError, match="is missing|no weights"):
+        Predictor(str(tmp_path / "m"))
+
+
 def test_what_the_kind_of_model_cannot_do_is_refused(learned: Path) -> None:
-    for options in ({"device": "cuda"}, {"precision": "bf16"}, {"nbest": 3}):
+    for options in ({"device": "cuda"}, {"precision": "bf16"}, {"nbest": 3}, {"batch_tokens": 64}):
         with pytest.raises(InputError):
             Predictor(str(learned), **options)  # type: ignore[arg-type]
 
@@ -92,6 +105,8 @@ def test_the_same_recipe_gives_the_same_tags(family: str, tmp_path: Path) -> Non
         ("spacy", "stages.0.data.0.weight=2", "the family spacy has no weight"),
         ("spacy", "precision=bf16", "the family spacy has no precision"),
         ("crf", "model.trim_vocabulary=true", "`trim_vocabulary` is for a `base`"),
+        ("crf", "model.max_length=64", "reads rows whole"),
+        ("crf", "stages.0.data.0.rename={PER: 'a b'}", "empty or holds a blank"),
         ("crf", "model.crf=true", "`crf` and `pooling` are for encoders"),
         ("crf", "model.embeddings=x.vec", "`embeddings` is for"),
     ],
@@ -172,3 +187,22 @@ def test_an_installed_pipeline_tags_and_one_that_is_not_there_says_so(tmp_path: 
         Predictor(name, task="ner")
     with pytest.raises(InputError, match="cannot load the spaCy pipeline `no_such`"):
         Predictor("spacy:no_such", task="pos")
+
+
+def test_a_name_that_no_row_has_cannot_be_renamed_and_o_is_outside(tmp_path: Path) -> None:
+    write_toy(tmp_path / "t.conll", 8)
+    common = [*FAMILIES["crf"], f"data.train={tmp_path / 't.conll'}"]
+    with pytest.raises(InputError, match="no label is called `PRE`; did you mean `PER`"):
+        train(load_recipe("ner", [*common, "data.rename={PRE: X}"]), tmp_path / "r")
+    assert not (tmp_path / "r").exists()
+    model = train(load_recipe("ner", [*common, "data.rename={PER: O, LOC: PLACE}"]), tmp_path / "r")
+    assert json.loads((model / "bundle.json").read_text())["labels"] == ["O", "B-PLACE", "I-PLACE"]
+
+
+def test_vectors_of_a_pipeline_that_is_not_installed(tmp_path: Path) -> None:
+    write_toy(tmp_path / "t.conll", 8)
+    recipe = load_recipe("ner", ["model.spacy.base=no_such_md", f"data.train={tmp_path / 't.conll'}"])
+    for call in (lambda: dry_run(recipe), lambda: train(recipe, tmp_path / "r")):
+        with pytest.raises(InputError, match="no pipeline `no_such_md` is installed"):
+            call()
+    assert not (tmp_path / "r").exists()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlpkit.data.features import IGNORE, Output
+from nlpkit.data.features import IGNORE, Feature, Output
 from nlpkit.data.rows import TokenRow
 from nlpkit.errors import InputError
 from nlpkit.tasks import names
@@ -103,3 +103,11 @@ def test_rows_without_entities_cannot_be_learned_from() -> None:
 def test_the_files_are_the_tasks() -> None:
     assert "ner" in names()
     assert "base" not in names()
+
+
+def test_nbest_sequences_that_are_repaired_into_one_are_one() -> None:
+    task = Ner(Ner.Options(), ["O", "B-PER", "I-PER"])
+    others = [([1], 0.5), ([0], 0.3), ([2], 0.2)]  # a lone I-PER is said as B-PER
+    feature = Feature(0, [], None, [], [0], [])
+    found = task.decode(TokenRow("1", ("x",)), [(feature, Output([1], [0.5], others))])
+    assert found.others == [(("B-PER",), 0.7), (("O",), 0.3)]

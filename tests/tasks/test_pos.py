@@ -40,7 +40,7 @@ def test_decode_fills_every_word() -> None:
     feature = Feature(0, [], None, [], [0, 1], [])
     found = task().decode(row, [(feature, Output([1, 0], [0.5, 0.75], [([1, 0], 0.4), ([0, 0], 0.3)]))])
     assert (found.tags, found.scores) == (("VERB", "NOUN"), (0.5, 0.75))
-    assert found.others == [(["VERB", "NOUN"], 0.4), (["NOUN", "NOUN"], 0.3)]
+    assert found.others == [(("VERB", "NOUN"), 0.4), (("NOUN", "NOUN"), 0.3)]
     unsure = task().decode(row, [(feature, Output([1, 0], None))])
     assert (unsure.tags, unsure.scores) == (("VERB", "NOUN"), None)
 

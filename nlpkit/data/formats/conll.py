@@ -18,6 +18,8 @@ from nlpkit.data.files import Lines, Problem, Report
 from nlpkit.data.rows import TokenRow, refuse
 from nlpkit.errors import InputError
 
+PLACES = ("token", "tag")  # what `columns` may name
+
 _BLANK = " \t"
 _RUN = re.compile(r"[ \t]+")  # not str.split(): a no-break space or U+2028 may stand inside a token
 

@@ -14,6 +14,8 @@ from nlpkit.data.files import Lines, Problem, Report
 from nlpkit.data.rows import TokenRow, refuse
 from nlpkit.errors import InputError
 
+PLACES = ("tag",)  # what `columns` may name
+
 COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 _WORD = re.compile(r"[1-9][0-9]{0,8}\Z")
 _RANGE = re.compile(r"([1-9][0-9]{0,8})-([1-9][0-9]{0,8})\Z")
@@ -23,7 +25,7 @@ _EMPTY = re.compile(r"[0-9]+\.[1-9][0-9]*\Z")
 def _place(tag: int | str) -> tuple[int, str]:
     """(column, key inside it or the empty string)."""
     name, _, key = str(tag).partition(":")
-    if name not in COLUMNS or (key and name not in ("feats", "misc")):
+    if name not in COLUMNS[2:] or (key and name not in ("feats", "misc")):
         raise InputError(f"no CoNLL-U column `{tag}`", "for example upos, xpos, misc:NER")
     return COLUMNS.index(name), key
 
@@ -125,6 +127,9 @@ def _sentence(block: list[tuple[int, str]], where: str, report: Report, tag: str
     if multiword and multiword[2] > last:
         what = f"multiword token {multiword[1]} goes beyond the last word, {last}"
         report(Problem(where, multiword[0], "ids", what, "number words from 1"))
+    if not words and meta.get("text") == "" and all(line.startswith("#") for _, line in block):
+        kept = {"conllu": "\n".join(line for _, line in block), "conllu:tag": tag}
+        return TokenRow(meta.get("sent_id", str(count)), (), (), meta.get("lang", ""), kept, "", [], block[0][0])
     if not words:
         report(Problem(where, block[0][0], "empty-sentence", "a block without words", "remove it"))
         return None

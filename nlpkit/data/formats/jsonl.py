@@ -10,6 +10,7 @@ Write: all of these, with offsets that satisfy ``text[start:end]``.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -20,10 +21,13 @@ from nlpkit.data.rows import TokenRow, surface
 from nlpkit.text.spans import Span, from_spans, to_spans
 from nlpkit.text.tokens import words
 
+PLACES = ("id", "text", "tokens", "tags", "entities", "lang")  # what `columns` may name
+
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-_OWN = ("offsets", "tags", "entities", "spans", "label", "tokens", "text", "id", "lang")
+_OWN = ("offsets", "tags", "scores", "nbest", "tokens", "text", "id", "lang")
+_SPANS = ("entities", "spans", "label")  # read as entities where they are lists
 
 
 class _Bad(Exception):
@@ -58,15 +62,19 @@ def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]
         if row.text is None and data.get(keys["text"]) is not None:
             what = "the tokens do not stand in the text one after the other"
             report(Problem(where, number, "offsets", what, "the text is set aside", warning=True))
-        known = {*keys.values(), *_OWN}
-        if others := {key: value for key, value in data.items() if key not in known}:
+        known = {*keys.values(), *_OWN} - {keys["entities"]}
+        spans = {*_SPANS, keys["entities"]}
+        others = {k: v for k, v in data.items() if k not in known and not (k in spans and isinstance(v, list))}
+        if isinstance(data.get("entities"), list):
+            others["entities"] = data["entities"]  # kept by a writer that has no entities of its own
+        if others:
             row = replace(row, extra={"json": json.dumps(others, ensure_ascii=False)})
         yield row
 
 
 def _parse(line: str) -> dict[str, Any]:
     try:
-        data = json.loads(line)
+        data = json.loads(line, parse_float=_finite, parse_constant=_finite)
         if _SURROGATE.search(line):
             json.dumps(data, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError as error:
@@ -77,6 +85,13 @@ def _parse(line: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise _Bad("json", "not a JSON object", "write {...}")
     return data
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {text} is not finite")
+    return value
 
 
 def _row(data: dict[str, Any], keys: dict[str, str], number: int, count: int) -> TokenRow:

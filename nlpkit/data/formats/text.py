@@ -13,6 +13,8 @@ from nlpkit.data.formats.jsonl import entities
 from nlpkit.data.rows import TokenRow, surface
 from nlpkit.text.tokens import words
 
+PLACES = ()  # what `columns` may name
+
 
 def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]) -> Iterator[TokenRow]:
     """Yield one row a line, cut into words."""

@@ -13,6 +13,8 @@ from nlpkit.data.files import Lines, Problem, Report
 from nlpkit.data.rows import TokenRow, refuse
 from nlpkit.errors import InputError
 
+PLACES = ("tokens", "tags", "lang", "id")  # what `columns` may name
+
 
 def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]) -> Iterator[TokenRow]:
     """Yield rows; ``columns`` renames header names, e.g. ``{tokens: words}``."""
