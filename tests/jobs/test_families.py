@@ -77,7 +77,7 @@ def test_a_flipped_bit_is_noticed(learned: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not what was saved"):
         Predictor(str(tmp_path / "m"))
     (tmp_path / "m" / target).unlink()
-    with pytest.raises(InputError, match="is missing|no weights"):
+    with pytest.raises(InputError, match=r"is missing|no weights"):
         Predictor(str(tmp_path / "m"))
 
 
