@@ -103,13 +103,26 @@ def section(model: type[BaseModel]) -> list[str]:
 
 def recipes() -> str:
     parts = [MADE, RECIPE]
-    for model in ("Recipe", "Model", "BilstmScratch", "BertScratch", "Stage", "Source", "Evaluate"):
+    for model in (
+        "Recipe",
+        "Model",
+        "BilstmScratch",
+        "BertScratch",
+        "CrfScratch",
+        "SpacyModel",
+        "Stage",
+        "Source",
+        "Evaluate",
+    ):
         parts += section(getattr(recipe, model))
-    parts += ["## Defaults of a stage\n", "A key that a stage leaves out depends on the family of the model.\n"]
-    keys = list(next(iter(recipe.FAMILY_DEFAULTS.values())))
-    parts += ["| key | " + " | ".join(recipe.FAMILY_DEFAULTS) + " |", "|---" * (1 + len(recipe.FAMILY_DEFAULTS)) + "|"]
     parts += [
-        f"| `{key}` | " + " | ".join(f"{d.get(key)}" for d in recipe.FAMILY_DEFAULTS.values()) + " |" for key in keys
+        "## Defaults of a stage\n",
+        "A key that a stage leaves out depends on the family of the model. The families crf and spacy have no such keys.\n",
+    ]
+    families = {name: keys for name, keys in recipe.FAMILY_DEFAULTS.items() if name not in recipe.WHOLE}
+    parts += ["| key | " + " | ".join(families) + " |", "|---" * (1 + len(families)) + "|"]
+    parts += [
+        f"| `{key}` | " + " | ".join(f"{d[key]}" for d in families.values()) + " |" for key in families["encoder"]
     ]
     parts.append("")
     for name in names():
