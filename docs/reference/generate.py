@@ -117,7 +117,7 @@ def recipes() -> str:
         parts += section(getattr(recipe, model))
     parts += [
         "## Defaults of a stage\n",
-        "A key that a stage leaves out depends on the family of the model. The families crf and spacy have no such keys.\n",
+        "A key that a stage leaves out depends on the family of the model; crf and spacy have no such keys.\n",
     ]
     families = {name: keys for name, keys in recipe.FAMILY_DEFAULTS.items() if name not in recipe.WHOLE}
     parts += ["| key | " + " | ".join(families) + " |", "|---" * (1 + len(families)) + "|"]

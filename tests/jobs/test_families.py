@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -168,6 +170,17 @@ def test_a_signal_stops_it_and_the_same_command_begins_again(family: str, tmp_pa
     model = train(recipe, tmp_path / "run", say=said.append)
     assert any("begins again" in text for text in said)
     assert model.is_dir()
+
+
+def test_a_linear_crf_tags_without_torch(tmp_path: Path) -> None:
+    model = trained(tmp_path, "crf")
+    code = (
+        "import sys; from nlpkit.jobs.predict import predict; from nlpkit.data.rows import TokenRow; "
+        f"print(list(predict([TokenRow('1', ('Juma',))], {str(model)!r}))[0].tags, "
+        "sorted({'torch', 'transformers', 'spacy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout == "('B-PER',) []\n"
 
 
 def test_an_installed_pipeline_tags_and_one_that_is_not_there_says_so(tmp_path: Path) -> None:

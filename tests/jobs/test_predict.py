@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -97,3 +98,16 @@ def test_memory_does_not_grow_with_the_input(tiny_model: Path) -> None:
         return int(done.stdout)
 
     assert peak(20_000) < 1.1 * peak(4_000)
+
+
+def test_raw_text_is_cut_as_the_models_one_language_is(tiny_model: Path) -> None:
+    text = "Juma didn't  go."
+    offsets = [(0, 4), (5, 11), (13, 15), (15, 16)]
+    raw = TokenRow("1", tuple(text[a:b] for a, b in offsets), text=text, offsets=offsets, raw=True)
+    (row,) = Predictor(str(tiny_model))([raw])  # it learned English only
+    assert row.tokens == ("Juma", "did", "n't", "go", ".")
+    assert [text[start:end] for start, end in row.offsets or ()] == list(row.tokens)
+    (other,) = Predictor(str(tiny_model))([replace(raw, lang="swh_Latn")])
+    assert other.tokens == ("Juma", "didn't", "go", ".")
+    (kept,) = Predictor(str(tiny_model))([replace(raw, raw=False)])
+    assert kept.tokens == raw.tokens  # words that were given stay
