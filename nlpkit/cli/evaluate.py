@@ -69,11 +69,11 @@ def evaluate(
 
     stderr.quiet = quiet
     _one_each(model, guess, card, gold)
-    if model is None and baseline is None and (precision != "fp32" or device is not None):
-        raise InputError("no model is run, so --precision and --device say nothing", "leave them out")
     if by is not None:
         options.choice(by, ("type", "tag", "lang"), "--by")
     options.choice(precision, ("fp32", "bf16", "int8"), "--precision")
+    if model is None and baseline is None and (precision != "fp32" or device is not None):
+        raise InputError("no model is run, so --precision and --device say nothing", "leave them out")
     options.choice(scheme or "iob2", spans.SCHEMES, "--scheme")
     options.choice(read or "conll", formats.READ, "--from")
     limit = _limit(fail_under)

@@ -67,10 +67,10 @@ def _command(task: str, doc: str) -> Callable[..., None]:
         options.choice(precision, ("fp32", "bf16", "int8"), "--precision")
         if text and files:
             raise InputError("both --text and files are given", "use one of them")
-        if text and read:
-            raise InputError("--text is raw text, so --from says nothing", "leave one of them out")
         fmt = read or (formats.guess(files[0], "text") if files else "text")
         options.choice(fmt, formats.READ, "--from")
+        if text and read not in (None, "text"):
+            raise InputError("--text is raw text, so --from says nothing", "leave one of them out")
         columns, language = options.columns(column), parse(lang) if lang else ""
         written = options.choice(to or fmt, formats.WRITE, "--to")
         if nbest > 1 and written != "jsonl":

@@ -159,6 +159,8 @@ def test_a_shipped_recipe_runs(name: str, tmp_path: Path) -> None:
 
     loaded = bundle.load(str(model))
     types = {kind for card in used for kind in card.nlpkit.labels.types}
+    if wanted := recipe.options.get("types"):
+        types = set(wanted)
     if named(recipe.task).spans:
         types = {"O"} | {f"{prefix}-{kind}" for kind in types for prefix in "BI"}
     assert types - {"SYM", "X"} <= set(loaded.info["labels"]) <= types  # some UPOS are rare
