@@ -51,15 +51,15 @@ def finish(
         if not rows:
             continue
         guess = fill(rows)
+        before = task.confidences(rows, guess)
         if name == "dev":
-            scaling = calibration.fit(*task.confidences(rows, guess))
-        raw = task.score(rows, guess, seen)
+            scaling = calibration.fit(*before)
         if scaling is not None:
             guess = [row if row.scores is None else replace(row, scores=scaling(row.scores)) for row in guess]
         several = len({row.lang for row in rows}) > 1
         scores[name] = score(rows, guess, recipe.task, "lang" if several else None, seen)
-        if "ece" in raw:
-            scores[name]["ece_before"] = raw["ece"]
+        if before[0]:
+            scores[name]["ece_before"] = calibration.ece(*before)
         fmt = next(entry["format"] for entry in data.record if entry["use"] == name)
         with write_whole(run.path / "predictions" / f"{name}.{fmt}") as file:
             formats.named(fmt).write(guess, file, spans=task.spans)
@@ -86,7 +86,7 @@ def _info(recipe: Recipe, task: Task, data: Data, scores: dict[str, Any], max_le
         "max_length": max_length,
         "languages": sorted({row.lang for stage in data.train for row in stage if row.lang}),
         "rows_by_language": dict(Counter(row.lang for stage in data.train for row in stage if row.lang)),
-        "base_model": recipe.model.base,
+        "base_model": report.base_name(recipe.model.base) if recipe.model.base else None,
         "data": [
             {key: entry[key] for key in ("use", "card", "split", "licence", "rows") if key in entry}
             for entry in data.record

@@ -54,7 +54,7 @@ def _dataset(use: str, entries: list[dict[str, Any]]) -> dict[str, str]:
     return {"name": f"{len(entries)} sets together ({use})", "type": "several"}
 
 
-def _base(name: str) -> str:
+def base_name(name: str) -> str:
     """A Hub id as it is, of a folder its name only: a card says nothing of the machine it was made on."""
     return name if name.count("/") == 1 and not name.startswith(("/", ".", "~")) else Path(name).name
 
@@ -98,7 +98,7 @@ def model_card(
         "tags": ["nlpkit", recipe.task],
         "metrics": [metric],
     }
-    base = _base(recipe.model.base) if recipe.model.base else ""
+    base = base_name(recipe.model.base) if recipe.model.base else ""
     if "/" in base:
         front["base_model"] = base
     if results:

@@ -9,7 +9,6 @@ from typing import Any
 
 from nlpkit.config.recipe import CrfScratch, Recipe
 from nlpkit.data.rows import TokenRow
-from nlpkit.errors import InputError
 from nlpkit.jobs.finish import finish
 from nlpkit.jobs.predict import fill_words
 from nlpkit.jobs.prepare import Data, Tick, begin, load_data, ready
@@ -67,8 +66,7 @@ def learn(recipe: Recipe, task: Task, data: Data, work: Path, signals: Signals, 
         return model
     from nlpkit.engine.pipelines import Pipeline
 
-    if recipe.model.spacy is None:
-        raise InputError(f"the family {recipe.model.family} is not trained in one go")
+    assert recipe.model.spacy is not None
     dev = data.dev
     if not dev:
         rows, dev = rows[: -len(rows) // 10], rows[-len(rows) // 10 :]
