@@ -78,22 +78,15 @@ def evaluate(
     options.choice(read or "conll", formats.READ, "--from")
     limit = _limit(fail_under)
 
-    def file_source(path: str) -> Source:
-        given: dict[str, Any] = {
-            "files": [path],
-            "format": read or formats.guess(path, "conll"),
-            "columns": options.columns(column),
-            "scheme": scheme,
-        }
-        if given["format"] == "text":
-            given["format"] = "conll"
-        return Source.model_validate(given)
+    def file_source(path: str, places: dict[str, int | str]) -> Source:
+        fmt = read or formats.guess(path, "conll")
+        fmt = "conll" if fmt == "text" else fmt
+        if fmt == "conllu":
+            places = {**places, **options.columns(column)}
+        else:
+            places = options.columns(column)
+        return Source.model_validate({"files": [path], "format": fmt, "columns": places, "scheme": scheme})
 
-    source = (
-        Source.model_validate({"card": card, "split": split, "columns": options.columns(column), "scheme": scheme})
-        if card
-        else file_source(str(gold))
-    )
     with Signals() as signals:
         predictor = None
         if model is not None:
@@ -102,12 +95,18 @@ def evaluate(
         task = task or "ner"
         judge = job.scorer(task)
         _suits(judge, task, by, scheme)
+        learned = predictor.columns if predictor else {}  # the column of CoNLL-U that the model was trained on
+        if card:
+            places = options.columns(column)
+            source = Source.model_validate({"card": card, "split": split, "columns": places, "scheme": scheme})
+        else:
+            source = file_source(str(gold), learned)
         right = job.load_gold(source, data_dir, stderr.say, task)
         signals.poll()
 
         def outputs(name: str, reader: Predictor | None) -> tuple[list[TokenRow], list[TokenRow]]:
             if reader is None:
-                return job.compare(right, file_source(name), task or "ner", data_dir, stderr.say)
+                return job.compare(right, file_source(name, learned), task or "ner", data_dir, stderr.say)
             return job.run_model(right, reader, signals.poll)
 
         rows, found = outputs(str(model or guess), predictor)

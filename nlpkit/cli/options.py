@@ -78,10 +78,21 @@ def model(name: str | None, task: str) -> str:
 
 
 def write(
-    fmt: str, rows: Iterable[TokenRow], file: IO[str], *, read: str, columns: dict[str, int | str], spans: bool
+    fmt: str,
+    rows: Iterable[TokenRow],
+    file: IO[str],
+    *,
+    read: str,
+    columns: dict[str, int | str],
+    spans: bool,
+    learned: dict[str, int | str] | None = None,
 ) -> None:
-    """Write rows in a format. CoNLL-U gets its tags where they were read; spans stand in MISC, never in UPOS."""
+    """Write rows in a format. CoNLL-U gets its tags where ``columns`` or the model's (``learned``) say.
+
+    Else spans stand in MISC, never in UPOS.
+    """
     from nlpkit.data import formats
 
-    places = {"tag": "misc:NER" if spans else "upos", **(columns if read == "conllu" else {})}
+    default = {"tag": "misc:NER" if spans else "upos"}
+    places = {**default, **(learned or {}), **(columns if read == "conllu" else {})}
     formats.named(fmt).write(rows, file, columns=places, spans=spans)

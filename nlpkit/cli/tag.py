@@ -97,8 +97,10 @@ def _command(task: str, doc: str) -> Callable[..., None]:
                     if number % CHUNK == 0 or at_terminal:
                         sys.stdout.flush()
 
-            places = {**predictor.columns, **columns}
-            options.write(written, filled(), sys.stdout, read=fmt, columns=places, spans=predictor.task.spans)
+            options.write(
+                written, filled(), sys.stdout, read=fmt, columns=columns,
+                spans=predictor.task.spans, learned=predictor.columns,
+            )  # fmt: skip
             sys.stdout.flush()
         for line in report.summary():
             stderr.say(f"note: {line}")

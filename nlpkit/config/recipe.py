@@ -249,6 +249,8 @@ class Recipe(Strict):
                 raise ValueError(f"stage {stage.name}: {what} has no {', '.join(sorted(unused))}")
         if family in WHOLE and len(self.stages) > 1:
             raise ValueError(f"the family {family} trains in one stage")
+        if family in WHOLE and self.evaluate.select is not None:
+            raise ValueError(f"the family {family} chooses no weights by a metric: leave out evaluate.select")
         if family in WHOLE and self.precision != "fp32":
             raise ValueError(f"the family {family} has no precision")
         return self

@@ -15,8 +15,8 @@ class Feature:
 
     ``ids`` are sub-word ids with special tokens; ``labels`` has a label id where a word of this window begins and
     IGNORE elsewhere (None when there is nothing to learn from); ``places`` are the positions of those words'
-    first sub-words, ``ends`` those behind their last ones, and ``words`` the numbers of the words in the row. Every
-    word is in exactly one window's ``words``.
+    first sub-words and ``words`` the numbers of the words in the row. Every word is in exactly one window's ``words``.
+    ``shown`` is (start, end) in ``ids`` of all words of the window; ``words`` begin at its place ``first``.
     """
 
     row: int
@@ -24,7 +24,8 @@ class Feature:
     labels: list[int] | None
     places: list[int]
     words: list[int]
-    ends: list[int]
+    shown: list[tuple[int, int]]
+    first: int
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Which words stood in the training rows: told apart without keeping the words themselves."""
+"""Which words stood in the training rows, in four bytes a word."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _number(word: str) -> int:
 
 
 class Seen:
-    """A sorted list of 32-bit hashes: four bytes a word, one wrong yes in four billion for each of them."""
+    """A sorted list of 32-bit hashes; a word that is not in it passes for one with a chance of its length in 2^32."""
 
     def __init__(self, numbers: Iterable[int]) -> None:
         self._numbers = array("I", sorted(numbers))

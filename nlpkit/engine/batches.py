@@ -122,21 +122,23 @@ def collate(
 ) -> dict[str, torch.Tensor]:
     """Padded tensors, all (rows, longest): input_ids, attention_mask and, with ``learn``, labels.
 
-    With ``words`` also starts and ends, (rows, most words), -1 where a row has no more words; labels then are so too.
+    With ``words`` also starts and ends of all words that the windows show, (rows, most words), -1 where a row has no
+    more; labels then have that shape too.
     """
     longest = max(len(feature.ids) for feature in features)
     ids = torch.tensor([feature.ids + [pad] * (longest - len(feature.ids)) for feature in features])
     mask = torch.tensor([[1] * len(feature.ids) + [0] * (longest - len(feature.ids)) for feature in features])
     batch = {"input_ids": ids, "attention_mask": mask}
     if words:
-        most = max(1, *(len(feature.places) for feature in features))
+        most = max(1, *(len(feature.shown) for feature in features))
 
         def padded(rows: Iterable[Sequence[int]], fill: int) -> torch.Tensor:
             return torch.tensor([[*row, *[fill] * (most - len(row))] for row in rows])
 
-        batch |= {"starts": padded((f.places for f in features), -1), "ends": padded((f.ends for f in features), -1)}
+        batch["starts"] = padded(([start for start, _ in f.shown] for f in features), -1)
+        batch["ends"] = padded(([end for _, end in f.shown] for f in features), -1)
         if learn:
-            batch["labels"] = padded(([(f.labels or [])[at] for at in f.places] for f in features), IGNORE)
+            batch["labels"] = padded(([(f.labels or [])[start] for start, _ in f.shown] for f in features), IGNORE)
     elif learn:
         batch["labels"] = torch.tensor(
             [(f.labels or []) + [IGNORE] * (longest - len(f.labels or [])) for f in features]

@@ -65,6 +65,8 @@ def load(name: str, device: str | None = None, task: str | None = None) -> Bundl
         _no_device(name, device)
         assert info is not None
         if kind == "nlpkit-crf":
+            if "model.crfsuite" not in info.get("sha256", {}):  # crfsuite may crash on a damaged file
+                raise InputError(f"`{folder}` is damaged: no SHA-256 of model.crfsuite", "train the model again")
             from nlpkit.engine.linear_crf import LinearCrf as Kind
         else:
             from nlpkit.engine.pipelines import Pipeline as Kind  # type: ignore[assignment]

@@ -27,7 +27,7 @@ class WordLogits:
 class WordHead(nn.Module):
     """A token classifier of transformers whose answers are for words.
 
-    ``pooling="mean"`` averages the logits of a word's sub-words, which equals the logits of the averaged states. The
+    ``pooling="mean"`` averages the logits of a word's sub-words. A CRF sees all words of a window. The
     encoder with its classifier is saved as transformers saves it; the CRF lies beside it in a file of its own.
     """
 

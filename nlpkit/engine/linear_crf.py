@@ -1,6 +1,6 @@
 """A linear-chain CRF over hand-written features (Lafferty et al., 2001), trained and run by python-crfsuite.
 
-The classical baseline: half a minute of training on a laptop, thousands of sentences a second, no torch.
+The classical baseline: at most a minute of training on a laptop, thousands of sentences a second, no torch.
 """
 
 from __future__ import annotations

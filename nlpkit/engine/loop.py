@@ -24,6 +24,7 @@ from nlpkit.data.features import IGNORE, Feature
 from nlpkit.engine.batches import Step, collate, out_of_memory
 from nlpkit.errors import RunError
 
+_CRF_RATE = 3e-3
 _LAYER = re.compile(r"\.(?:layers?|h|block)\.(\d+)\.")
 
 
@@ -103,6 +104,8 @@ def optimizer_for(model: nn.Module, stage: Stage) -> torch.optim.Optimizer:
         below = depth + 1 if "embeddings" in name else depth - int(match[1]) if match else 0
         lr = float(stage.lr or 0) * float(stage.layer_decay or 1) ** below
         decay = float(stage.weight_decay or 0) if weight.ndim > 1 else 0.0
+        if name.endswith("crf.moves"):  # beside an encoder's small rate they would stay where they began
+            lr, decay = max(lr, _CRF_RATE), 0.0
         groups.setdefault((lr, decay), []).append(weight)
     return torch.optim.AdamW(
         [{"params": weights, "lr": lr, "peak": lr, "weight_decay": decay} for (lr, decay), weights in groups.items()],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 import warnings
@@ -66,8 +67,11 @@ def write(folder: Path, out: Path) -> None:
     except Exception as error:  # whatever the exporter raises, no file is the answer
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise RunError(f"torch cannot write this model as ONNX: {first}") from error
+    facts = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    facts.pop("sha256", None)  # of files that do not go along
+    (out / "bundle.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     for child in folder.iterdir():
-        if child.is_file() and child.suffix != ".safetensors":
+        if child.is_file() and child.suffix != ".safetensors" and child.name != "bundle.json":
             shutil.copy(child, out / child.name)
 
 

@@ -166,7 +166,7 @@ class Pipeline:
                 tags = [f"{t.ent_iob_}-{t.ent_type_}" if t.ent_type_ else "O" for t in doc]
             else:
                 tags = [(t.pos_ if self.coarse else t.tag_) or "_" for t in doc]
-            outputs.append(Output([self._number.get(tag, 0) for tag in tags], None))
+            outputs.append(Output([self._number.get(tag, self._number.get("_", 0)) for tag in tags], None))
         return outputs
 
     def weights(self) -> int:

@@ -70,7 +70,7 @@ def _forward(model: Any, features: Sequence[Feature], pad: int, nbest: int) -> I
     others = _others(model, features, batch, logits, nbest) if nbest > 1 else [[] for _ in features]
     for number, feature in enumerate(features):
         row, row_scores = all_labels[number], all_chances[number]
-        places = range(len(feature.places)) if words else feature.places
+        places = range(feature.first, feature.first + len(feature.words)) if words else feature.places
         yield Output([row[place] for place in places], [row_scores[place] for place in places], others[number])
 
 

@@ -189,6 +189,7 @@ class Bilstm(nn.Module):
         inner = spec.attribute * len(ATTRIBUTES) + spec.char_filters
         if words.vectors:
             self.vectors = nn.Embedding(len(words.vectors) + 2, words.dimensions, padding_idx=PAD)
+            nn.init.zeros_(self.vectors.weight)  # and so it stays for words without a vector
             self.vectors.weight.requires_grad_(False)
             inner += words.dimensions
         self.mix = nn.Sequential(nn.Linear(inner, spec.hidden), nn.GELU(), nn.LayerNorm(spec.hidden))

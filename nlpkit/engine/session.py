@@ -115,6 +115,7 @@ class Session:
         self._optimizer: Any = None
         self._waiting: dict[str, dict[str, torch.Tensor]] = {}
         self._average: loop.Average | None = None
+        self._settled = False
 
     def weights(self) -> int:
         return sum(weight.numel() for weight in self.model.parameters())
@@ -185,7 +186,8 @@ class Session:
 
     def scores(self, features: Sequence[Feature], poll: Callable[[], None]) -> list[Output]:
         """Outputs of the current weights (each process does all of it: the answer is then the same)."""
-        with self._scored(), self.accelerator.autocast():
+        autocast = nullcontext() if self._settled else self.accelerator.autocast()
+        with self._scored(), autocast:
             return scores(self.model, features, self.tokenizer.pad, 1024 * self.tokenizer.width, poll)
 
     # -- checkpoints
@@ -252,6 +254,7 @@ class Session:
 
     def settle(self) -> None:
         """Training is over: what is scored from now on is what is saved."""
+        self._settled = True
         if isinstance(self.model, recurrent.Bilstm) and self.model.spec.half:
             self.model.round_to_half()
 

@@ -61,7 +61,9 @@ def _kept(data: dict[str, Any], old: dict[str, int], tokenizer: Tokenizer, rows:
     kept |= {token["content"] for token in data["added_tokens"]}
     model = data["model"]
     if model["type"] == "Unigram":
-        kept.add(names[model["unk_id"]])
+        kept.add(min(model["vocab"], key=lambda entry: entry[1])[0])  # the price of an unknown character hangs on it
+        if model["unk_id"] is not None:
+            kept.add(names[model["unk_id"]])
     elif model.get("unk_token"):
         kept.add(model["unk_token"])
     scripts = {_script(char) for row in rows for word in row for char in word}
@@ -104,9 +106,9 @@ def _rewrite(data: dict[str, Any], new: dict[str, int], base: dict[str, int]) ->
     """tokenizer.json with the new numbers; added tokens that are not in ``base`` stand behind its pieces."""
     model = data["model"]
     if model["type"] == "Unigram":
-        unknown = model["vocab"][model["unk_id"]][0]
+        unknown = None if model["unk_id"] is None else model["vocab"][model["unk_id"]][0]
         model["vocab"] = [entry for entry in model["vocab"] if entry[0] in new]
-        model["unk_id"] = new[unknown]
+        model["unk_id"] = None if unknown is None else new[unknown]
     else:
         model["vocab"] = {piece: number for piece, number in new.items() if piece in base}
     if model["type"] == "BPE":

@@ -35,8 +35,7 @@ def load_gold(source: Source, data_dir: Path | None, say: Say, task: str, what: 
     loaded = load.rows(source, data_dir)
     for note in loaded.notes:
         say(f"note: {note}")
-    if all(row.tags is None for row in loaded.rows):
-        raise InputError(f"the {what} rows have no tags to score", "is the tag in another column? --column tag=3")
+    load.require_tags(loaded.rows, what)
     _look_right(loaded.rows, task, what)
     scheme = loaded.scheme
     if named(task).spans and scheme == "auto":

@@ -65,7 +65,7 @@ def export(model: str, target: str, out: Path, say: Say = lambda _: None) -> Pat
     try:
         again = _spacy(Path(model), info, temporary) if target == "spacy" else _onnx(Path(model), temporary)
         rows = _sample()
-        wanted = [row.tags for row in Predictor(model)(rows)]
+        wanted = [row.tags for row in Predictor(model, device="cpu")(rows)]
         _compare(rows, wanted, again(rows))
         temporary.rename(out)
     except BaseException:

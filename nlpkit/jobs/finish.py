@@ -63,8 +63,9 @@ def finish(
         fmt = next(entry["format"] for entry in data.record if entry["use"] == name)
         with write_whole(run.path / "predictions" / f"{name}.{fmt}") as file:
             formats.named(fmt).write(guess, file, spans=task.spans)
-        low, high = scores[name]["interval"]
-        say(f"{name} {metric} {scores[name][metric]:.4f} (95 %: {low:.4f} to {high:.4f})")
+        low, high = scores[name]["interval"]  # of the task's main metric
+        interval = f" (95 %: {low:.4f} to {high:.4f})" if metric == task.main_metric else ""
+        say(f"{name} {metric} {scores[name][metric]:.4f}{interval}")
     info = _info(recipe, task, data, scores, max_length)
     if scaling is not None:
         info["calibration"] = asdict(scaling)

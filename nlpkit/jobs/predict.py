@@ -41,7 +41,7 @@ def fill_words(
     outputs = tagger.tag_words([row.tokens for row in rows], poll)
     filled = []
     for number, (row, output) in enumerate(zip(rows, outputs, strict=True)):
-        feature = Feature(number, [], None, [], list(range(len(row.tokens))), [])
+        feature = Feature(number, [], None, [], list(range(len(row.tokens))), [], 0)
         filled.append(task.decode(row, [(feature, output)]))
     return filled
 

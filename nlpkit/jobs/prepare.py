@@ -105,6 +105,7 @@ def load_data(recipe: Recipe, data_dir: Path | None, say: Say) -> Data:
     def rows(source: Source, use: str) -> list[TokenRow]:
         loaded = load.rows(source, data_dir)
         scheme = loaded.scheme
+        load.require_tags(loaded.rows, use)
         for note in loaded.notes:
             if note not in said:
                 said.add(note)

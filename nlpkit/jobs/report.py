@@ -56,7 +56,7 @@ def _dataset(use: str, entries: list[dict[str, Any]]) -> dict[str, str]:
 
 def base_name(name: str) -> str:
     """A Hub id as it is, of a folder its name only: a card says nothing of the machine it was made on."""
-    return name if name.count("/") == 1 and not name.startswith(("/", ".", "~")) else Path(name).name
+    return Path(name).name if Path(name).is_dir() else name
 
 
 def _limits(info: dict[str, Any], scores: dict[str, Any], metric: str) -> list[str]:
@@ -130,7 +130,7 @@ def model_card(
     if not scores:
         parts += ["Not scored: the run had no dev or test rows.", ""]
     parts += ["## Use", "", "```", f"echo 'TEXT' | nlpkit {recipe.task} --model FOLDER", "```", ""]
-    if library == "transformers":
+    if library == "transformers" and "tagger" not in info:
         parts += [
             "or, in Python,", "", "```python", "from transformers import pipeline", "",
             "print(pipeline('token-classification', 'FOLDER')('TEXT'))", "```", "",

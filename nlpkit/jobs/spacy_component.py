@@ -47,17 +47,23 @@ class Component:
         def rows() -> Iterator[TokenRow]:
             for doc in docs:
                 kept.append(doc)
-                yield TokenRow("", tuple(token.text for token in doc), lang="")
+                yield TokenRow("", tuple(token.text for token in doc if not token.is_space))
 
         for row in self._predictor(rows(), chunk=batch_size):
             yield self._filled(kept.pop(0), row)
 
     def _filled(self, doc: Any, row: TokenRow) -> Any:
+        words = [token for token in doc if not token.is_space]  # a blank is no word to a model
         tags = list(row.tags or ())
         if self._predictor is not None and self._predictor.task.spans:
-            doc.set_ents([SpacySpan(doc, span.start, span.end, span.label) for span in to_spans(tags, strict=False)])
+            doc.set_ents(
+                [
+                    SpacySpan(doc, words[span.start].i, words[span.end - 1].i + 1, span.label)
+                    for span in to_spans(tags, strict=False)
+                ]
+            )
             return doc
-        for token, tag in zip(doc, tags, strict=True):
+        for token, tag in zip(words, tags, strict=True):
             token.tag_ = tag
             if tag in IDS:
                 token.pos_ = tag

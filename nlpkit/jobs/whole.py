@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from nlpkit.config.recipe import CrfScratch, Recipe
 from nlpkit.data.rows import TokenRow
+from nlpkit.errors import InputError
 from nlpkit.jobs.finish import finish
 from nlpkit.jobs.predict import fill_words
 from nlpkit.jobs.prepare import Data, Tick, begin, load_data, ready
@@ -20,6 +22,8 @@ from nlpkit.text.langcodes import bcp47
 
 def train(recipe: Recipe, out: Path, *, data_dir: Path | None, overwrite: bool, say: Say, tick: Tick) -> Path:
     """As ``jobs.train.train``. A run that was stopped begins again: these libraries keep no checkpoints."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise InputError(f"the family {recipe.model.family} trains in one process", "leave out accelerate launch")
     began = time.monotonic()
     with Signals() as signals:
         run, continued = open_run(out, recipe, say, overwrite=overwrite)
@@ -69,8 +73,10 @@ def learn(recipe: Recipe, task: Task, data: Data, work: Path, signals: Signals, 
     assert recipe.model.spacy is not None
     dev = data.dev
     if not dev:
-        rows, dev = rows[: -len(rows) // 10], rows[-len(rows) // 10 :]
-        say(f"no dev rows: spaCy chooses its weights on the last {len(dev)} training rows, which it does not learn")
+        if len(rows) < 2:
+            raise InputError("spaCy needs rows to choose its weights on", "data.dev=FILE")
+        dev, rows = rows[::10], [row for number, row in enumerate(rows) if number % 10]
+        say(f"no dev rows: spaCy chooses its weights on every tenth training row ({len(dev)}), which it does not learn")
     langs = {row.lang for row in rows}
     lang = bcp47(langs.pop()).partition("-")[0] if len(langs) == 1 and "" not in langs else "xx"
     learned, tried = ([(row.tokens, task.wanted(row)) for row in part] for part in (rows, dev))

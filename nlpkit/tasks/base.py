@@ -174,19 +174,20 @@ def token_features(
         if not pieces:
             continue
         for start, end, own_start, own_end in windows(pieces, budget):
-            ids, places, words, ends = list(tokenizer.prefix), [], [], []
+            if own_start == own_end:
+                continue  # all that it shows is answered for by its neighbors
+            ids, shown = list(tokenizer.prefix), []
             for word in range(start, end):
-                if own_start <= word < own_end:
-                    places.append(len(ids))
-                    words.append(word)
+                at = len(ids)
                 ids += pieces[word][:budget]
-                if own_start <= word < own_end:
-                    ends.append(len(ids))
+                shown.append((at, len(ids)))
             ids += tokenizer.suffix
+            words = list(range(own_start, own_end))
+            places = [shown[word - start][0] for word in words]
             targets = None
             if labels is not None:
                 targets = [IGNORE] * len(ids)
                 for place, word in zip(places, words, strict=True):
                     targets[place] = labels[number][word]
-            features.append(Feature(number, ids, targets, places, words, ends))
+            features.append(Feature(number, ids, targets, places, words, shown, own_start - start))
     return features

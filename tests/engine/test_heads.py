@@ -27,6 +27,7 @@ from nlpkit.data.rows import TokenRow
 from nlpkit.engine import batches, loop, vocabulary
 from nlpkit.engine.encoders import train_tokenizer
 from nlpkit.engine.heads import WordHead, independent, with_head
+from nlpkit.engine.predict import scores
 from nlpkit.engine.pretrained import load_tokenizer
 from nlpkit.errors import InputError
 from nlpkit.jobs.predict import Predictor
@@ -112,7 +113,7 @@ def features(lengths: list[int]) -> list[Feature]:
         labels = [-100] * len(ids)
         for at, place in enumerate(places):
             labels[place] = at % 3
-        found.append(Feature(row, ids, labels, places, list(range(words)), [place + 2 for place in places]))
+        found.append(Feature(row, ids, labels, places, list(range(words)), [(place, place + 2) for place in places], 0))
     return found
 
 
@@ -156,7 +157,7 @@ def test_independent_labels_in_order_of_their_product() -> None:
 
 
 def test_label_weights_have_mean_one_over_the_words() -> None:
-    rows = [Feature(0, [1] * 6, [0, 0, 0, 1, -100, 0], [], [], [])]
+    rows = [Feature(0, [1] * 6, [0, 0, 0, 1, -100, 0], [], [], [], 0)]
     for how in ("balanced", "sqrt"):
         weights = loop.label_weights(rows, 3, how)
         assert weights is not None
@@ -202,3 +203,41 @@ def test_trimming_keeps_pieces_and_numbers_and_can_be_saved(base: Path, tmp_path
     again = load_tokenizer(tmp_path / "m")
     assert again.pieces(rows) == tokenizer.pieces(rows)
     assert (again.prefix, again.suffix, again.pad) == (tokenizer.prefix, tokenizer.suffix, tokenizer.pad)
+
+
+def test_a_crf_sees_the_words_around_its_own_so_an_entity_crosses_windows() -> None:
+    """Labels that a window may not begin with are fine at the first word it answers for."""
+    from nlpkit.tasks.ner import Ner
+
+    class Letters:
+        prefix, suffix, pad, width = (2,), (3,), 0, 1
+
+        def pieces(self, rows):
+            return [[[10 + len(word)] for word in row] for row in rows]
+
+    task = Ner(Ner.Options(), LABELS)
+    row = TokenRow("1", tuple("abcdefghijkl"), ("B-PER", *["I-PER"] * 11))
+    found = task.encode([row], Letters(), 8, learn=True)
+    assert len(found) > 1
+    assert found[1].first > 0
+    head = WordHead(encoder(), LABELS, pooling="first", crf=True)
+    with torch.no_grad():
+        loss = head(**batches.collate(found, 0, "cpu", learn=True, words=True))
+        head.encoder.classifier.bias.data = torch.tensor([0.0, 0.0, 30.0])  # I-PER wherever it may stand
+    assert float(loss) < 1000
+    outputs = scores(head, found, 0)
+    assert task.decode(row, list(zip(found, outputs, strict=True))).tags == row.tags
+
+
+def test_a_word_longer_than_half_a_window_leaves_no_window_without_words() -> None:
+    from nlpkit.tasks.ner import Ner
+
+    class Wide:
+        prefix, suffix = (1,), (2,)
+
+        def pieces(self, rows):
+            return [[[9] * size for size in (60, 60, 60, 60, 250, 3)] for _ in rows]
+
+    found = Ner(Ner.Options(), LABELS).encode([TokenRow("1", tuple("abcdef"))], Wide(), 256, learn=False)
+    assert all(feature.words for feature in found)
+    assert sorted(word for feature in found for word in feature.words) == list(range(6))

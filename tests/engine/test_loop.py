@@ -32,7 +32,17 @@ def features(count: int = 16) -> list[Feature]:
     found = []
     for row in range(count):
         ids = [(row * 7 + place) % 50 for place in range(3 + row % 5)]
-        found.append(Feature(row, ids, [number % 3 for number in ids], *[list(range(len(ids)))] * 3))
+        found.append(
+            Feature(
+                row,
+                ids,
+                [number % 3 for number in ids],
+                list(range(len(ids))),
+                list(range(len(ids))),
+                [(at, at + 1) for at in range(len(ids))],
+                0,
+            )
+        )
     return found
 
 

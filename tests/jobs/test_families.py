@@ -139,7 +139,7 @@ def test_spacy_without_dev_rows_says_which_rows_it_used(tmp_path: Path) -> None:
         tmp_path / "r",
         say=said.append,
     )
-    assert any("last 4 training rows" in text for text in said)
+    assert any("every tenth training row (4)" in text for text in said)
 
 
 def test_dry_run_writes_nothing(tmp_path: Path) -> None:

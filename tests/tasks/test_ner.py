@@ -108,6 +108,6 @@ def test_the_files_are_the_tasks() -> None:
 def test_nbest_sequences_that_are_repaired_into_one_are_one() -> None:
     task = Ner(Ner.Options(), ["O", "B-PER", "I-PER"])
     others = [([1], 0.5), ([0], 0.3), ([2], 0.2)]  # a lone I-PER is said as B-PER
-    feature = Feature(0, [], None, [], [0], [])
+    feature = Feature(0, [], None, [], [0], [], 0)
     found = task.decode(TokenRow("1", ("x",)), [(feature, Output([1], [0.5], others))])
     assert found.others == [(("B-PER",), 0.7), (("O",), 0.3)]

@@ -32,12 +32,12 @@ def test_labels_are_sorted_and_leave_out_the_sign_for_none() -> None:
 def test_a_word_without_an_annotation_is_not_learned() -> None:
     (feature,) = task().encode([TokenRow("1", ("ab", "c"), ("_", "VERB"))], Letters(), 20, learn=True)
     assert feature.labels == [IGNORE, IGNORE, IGNORE, 1, IGNORE]
-    assert (feature.places, feature.ends) == ([1, 3], [3, 4])
+    assert (feature.places, feature.shown) == ([1, 3], [(1, 3), (3, 4)])
 
 
 def test_decode_fills_every_word() -> None:
     row = TokenRow("1", ("a", "b"))
-    feature = Feature(0, [], None, [], [0, 1], [])
+    feature = Feature(0, [], None, [], [0, 1], [], 0)
     found = task().decode(row, [(feature, Output([1, 0], [0.5, 0.75], [([1, 0], 0.4), ([0, 0], 0.3)]))])
     assert (found.tags, found.scores) == (("VERB", "NOUN"), (0.5, 0.75))
     assert found.others == [(("VERB", "NOUN"), 0.4), (("NOUN", "NOUN"), 0.3)]

@@ -42,7 +42,9 @@ def _put(field: str, key: str, value: str) -> str:
     parts = [] if field == "_" else field.split("|")
     names = [part.partition("=")[0] for part in parts]
     if key in names:
-        parts[names.index(key)] = f"{key}={value}"
+        at = names.index(key)
+        # a key that is not there reads as O; NER=O is how entities are usually written
+        parts[at : at + 1] = [f"{key}={value}"] if value != "O" or key == "NER" else []
     elif value != "O":  # which is what `_get` says of a key that is not there
         at = next((number for number, name in enumerate(names) if name.lower() > key.lower()), len(names))
         parts.insert(at, f"{key}={value}")
