@@ -91,7 +91,10 @@ def _names(paths: list[str]) -> list[str]:
 def require_tags(rows: list[TokenRow], what: str) -> None:
     """Raise InputError where a row has no tags."""
     if all(row.tags is None for row in rows):
-        raise InputError(f"the {what} rows have no tags", "is the tag in another column? columns: tag=3")
+        raise InputError(
+            f"the {what} rows have no tags",
+            "is the tag in another column? --column tag=3, in a recipe data.columns.tag=3",
+        )
     bare = next((row for row in rows if row.tags is None), None)
     if bare is not None:
         raise InputError(f"row {bare.id} of the {what} rows (line {bare.line}) has no tags, others have", "tag it")
