@@ -123,7 +123,7 @@ TABLE: list[tuple[tuple[str, ...], int, str, str]] = [
     (("train", "ner", "data.train=folder", "--out", "o2"), 2, "`folder` is a folder, a file is wanted", ""),
     (("train", "ner", "data.train=torn.conll", "--out", "o3"), 2, "torn.conll:2: 1 columns, 2 expected", "columns"),
     (("train", "ner", "data.train=empty.conll", "--out", "o4"), 2, "no rows in `empty.conll`", "nlpkit data check"),
-    (("train", "ner", "data.train=untagged.conll", "--out", "o5"), 2, "the train rows have no tags", "data.columns.tag"),
+    (("train", "ner", "data.train=untagged.conll", "--out", "o5"), 2, "train rows have no tags", "data.columns.tag"),
     (("train", "ner", "data.train=good.conll", "data.columns.tag=7", "--out", "o6"), 2, "8 expected", "columns"),
     (("train", "ner", "data.train=good.conll", "data.lang=klingonish", "--out", "o7"), 2, "`klingonish`", "swh_Latn"),
     (("train", "ner", "data.train=good.conll", "data.format=conl", "--out", "o8"), 2, "`conl`", "conll"),
