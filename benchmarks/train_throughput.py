@@ -29,7 +29,8 @@ from nlpkit.engine.pretrained import load_tokenizer
 from nlpkit.engine.session import Session
 from nlpkit.jobs.evaluate import score
 from nlpkit.jobs.predict import fill
-from nlpkit.jobs.train import load_data, load_recipe
+from nlpkit.jobs.prepare import load_recipe
+from nlpkit.jobs.train import load_data
 from nlpkit.tasks import named
 
 MAX_LENGTH = 128

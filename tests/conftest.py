@@ -60,7 +60,8 @@ def nlpkit() -> Callable[..., subprocess.CompletedProcess[bytes]]:
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run directory of a small model that learned four names by heart."""
-    from nlpkit.jobs.train import load_recipe, train
+    from nlpkit.jobs.prepare import load_recipe
+    from nlpkit.jobs.train import train
 
     folder = tmp_path_factory.mktemp("tiny")
     write_toy(folder / "train.conll", 120)

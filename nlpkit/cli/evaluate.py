@@ -78,13 +78,10 @@ def evaluate(
     options.choice(read or "conll", formats.READ, "--from")
     limit = _limit(fail_under)
 
-    def file_source(path: str, places: dict[str, int | str]) -> Source:
+    def file_source(path: str, learned: dict[str, int | str]) -> Source:
         fmt = read or formats.guess(path, "conll")
         fmt = "conll" if fmt == "text" else fmt
-        if fmt == "conllu":
-            places = {**places, **options.columns(column)}
-        else:
-            places = options.columns(column)
+        places = {**(learned if fmt == "conllu" else {}), **options.columns(column)}
         return Source.model_validate({"files": [path], "format": fmt, "columns": places, "scheme": scheme})
 
     with Signals() as signals:

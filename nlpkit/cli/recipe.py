@@ -51,7 +51,7 @@ def show(name: Name, overrides: Overrides = None, as_json: options.Json = False)
     nlpkit recipe show ner/wnut17_en model.base=my_encoder
     """
     from nlpkit.config.recipe import to_yaml
-    from nlpkit.jobs.train import load_recipe
+    from nlpkit.jobs.prepare import load_recipe
 
     recipe = load_recipe(name, overrides)
     if as_json:
@@ -71,7 +71,7 @@ def check(
     nlpkit recipe check ner
     nlpkit recipe check recipes/ner/default.yaml recipes/ner/wnut17_en.yaml
     """
-    from nlpkit.jobs.train import load_recipe
+    from nlpkit.jobs.prepare import load_recipe
 
     bad = 0
     for name in names:

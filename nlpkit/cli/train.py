@@ -40,9 +40,10 @@ def train(
     """
     from nlpkit.config.recipe import path_of
     from nlpkit.jobs import train as job
+    from nlpkit.jobs.prepare import load_recipe
 
     stderr.quiet = quiet
-    checked = job.load_recipe(recipe, overrides)
+    checked = load_recipe(recipe, overrides)
     if dry_run:
         print_json(job.dry_run(checked, data_dir=data_dir, say=stderr.say))
         return

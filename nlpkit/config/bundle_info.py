@@ -33,23 +33,27 @@ def read(folder: Path) -> dict[str, Any]:
     return dict(info)
 
 
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def digests(folder: Path) -> dict[str, str]:
     """SHA-256 of every file below ``folder``, by its path there."""
     found = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            with path.open("rb") as file:
-                found[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+            found[path.relative_to(folder).as_posix()] = digest(path)
     return found
 
 
 def verify(folder: Path, info: dict[str, Any]) -> None:
     """Raise InputError where a file is missing or is not what was saved: a flipped bit would go unnoticed elsewhere."""
     expected = info.get("sha256", {})
-    for name, digest in expected.items():
+    for name, saved in expected.items():
         path = folder / name
         if not path.is_file():
             raise InputError(f"`{folder}` is damaged: {name} is missing", "copy or train the model again")
-        with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != digest:
-                raise InputError(f"`{path}` is damaged: it is not what was saved", "copy or train the model again")
+        if digest(path) != saved:
+            raise InputError(f"`{path}` is damaged: it is not what was saved", "copy or train the model again")

@@ -7,7 +7,6 @@ nothing is ever unpickled.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -19,6 +18,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from nlpkit.config.bundle_info import digest
 from nlpkit.errors import RunError
 
 MANIFEST = "manifest.json"
@@ -30,11 +30,6 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write(path: Path, tensors: dict[str, dict[str, torch.Tensor]], facts: dict[str, Any]) -> None:
@@ -53,7 +48,7 @@ def write(path: Path, tensors: dict[str, dict[str, torch.Tensor]], facts: dict[s
         files = sorted(temporary.iterdir())
         for file in files:
             _sync(file)
-        manifest = {file.name: {"sha256": _digest(file), "bytes": file.stat().st_size} for file in files}
+        manifest = {file.name: {"sha256": digest(file), "bytes": file.stat().st_size} for file in files}
         (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
         _sync(temporary / MANIFEST)
         _sync(temporary)
@@ -80,7 +75,7 @@ def fault(path: Path) -> str:
                 return f"`{name}` is missing"
             if file.stat().st_size != entry["bytes"]:
                 return f"`{name}` has {file.stat().st_size} bytes, {entry['bytes']} were written"
-            if _digest(file) != entry["sha256"]:
+            if digest(file) != entry["sha256"]:
                 return f"`{name}` was changed after it was written"
     except FileNotFoundError:
         return "it has no manifest"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -37,12 +38,13 @@ class Crf(nn.Module):
         self.moves = nn.Parameter(torch.zeros(size + 1, size + 1))
         self.register_buffer("illegal", (~legal_moves(labels)).float() * _ILLEGAL, persistent=False)
 
-    def _table(self) -> torch.Tensor:
+    def table(self) -> torch.Tensor:
+        """(labels + 1, labels + 1) score of each move; last stand start and end."""
         return self.moves.float() + self.illegal
 
     def log_z(self, scores: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """(rows) log of the sum over all label sequences: the forward algorithm."""
-        table, size = self._table(), self.size
+        table, size = self.table(), self.size
         alpha = table[size, :size] + scores[:, 0]
         for place in range(1, scores.shape[1]):
             step = torch.logsumexp(alpha[:, :, None] + table[:size, :size], 1) + scores[:, place]
@@ -51,7 +53,7 @@ class Crf(nn.Module):
 
     def path_score(self, scores: torch.Tensor, labels: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """(rows) score of the given label sequences."""
-        table, size = self._table(), self.size
+        table, size = self.table(), self.size
         mask = torch.arange(scores.shape[1], device=scores.device)[None] < lengths[:, None]
         own = (scores.gather(2, labels[:, :, None])[:, :, 0] * mask).sum(1)
         steps = (table[labels[:, :-1], labels[:, 1:]] * mask[:, 1:]).sum(1)
@@ -64,7 +66,7 @@ class Crf(nn.Module):
 
     def best(self, scores: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """(rows, words) labels of the best sequence (Viterbi, 1967); 0 past the end."""
-        table, size = self._table(), self.size
+        table, size = self.table(), self.size
         rows, words = scores.shape[:2]
         alpha = table[size, :size] + scores[:, 0]
         back = []
@@ -101,9 +103,18 @@ class Crf(nn.Module):
         clamped = scores.masked_fill(other & known[:, :, None], -1e4)
         return (self.log_z(scores, lengths) - self.log_z(clamped, lengths)).sum()
 
-    def table(self) -> torch.Tensor:
-        """(labels + 1, labels + 1) score of each move; last stand start and end."""
-        return self._table()
+    def nbest(self, scores: torch.Tensor, lengths: torch.Tensor, count: int) -> list[list[tuple[list[int], float]]]:
+        """The best label sequences of each row with their probabilities, best first."""
+        whole = self.log_z(scores, lengths).tolist()
+        return probable(best_paths(scores, lengths, self.table(), count), whole)
+
+
+def probable(paths: list[list[tuple[list[int], float]]], whole: Sequence[float]) -> list[list[tuple[list[int], float]]]:
+    """Paths with probabilities in the place of log scores; ``whole`` is the log of the sum over all, a row."""
+    return [
+        [(labels, math.exp(min(0.0, score - total))) for labels, score in found]
+        for found, total in zip(paths, whole, strict=True)
+    ]
 
 
 def best_paths(

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from nlpkit.engine.crf import Crf, best_paths
+from nlpkit.engine.crf import Crf, best_paths, probable
 from nlpkit.errors import InputError
 
 _FILE = "crf.safetensors"
-
-
-class WordLogits:
-    """As transformers returns logits, but (rows, words, labels)."""
-
-    def __init__(self, logits: torch.Tensor) -> None:
-        self.logits = logits
 
 
 class WordHead(nn.Module):
@@ -71,7 +64,7 @@ class WordHead(nn.Module):
     ) -> Any:
         logits = self._logits(input_ids, attention_mask, starts, ends)
         if self.crf is None:
-            return WordLogits(logits)
+            return SimpleNamespace(logits=logits)  # as transformers returns them
         lengths = (starts >= 0).sum(1)
         if labels is None:
             return logits, lengths
@@ -92,8 +85,7 @@ class WordHead(nn.Module):
         found, lengths = self._logits(**batch), (batch["starts"] >= 0).sum(1)
         if self.crf is None:
             return independent(found, lengths, count)
-        whole = self.crf.log_z(found, lengths).tolist()
-        return _chances(best_paths(found, lengths, self.crf.table(), count), whole)
+        return self.crf.nbest(found, lengths, count)
 
     def save_pretrained(self, folder: Path) -> None:
         self.encoder.save_pretrained(folder)
@@ -101,18 +93,11 @@ class WordHead(nn.Module):
             save_file({"moves": self.crf.moves.detach().cpu()}, Path(folder) / _FILE)
 
 
-def _chances(paths: list[list[tuple[list[int], float]]], whole: Sequence[float]) -> list[list[tuple[list[int], float]]]:
-    return [
-        [(labels, math.exp(min(0.0, score - total))) for labels, score in found]
-        for found, total in zip(paths, whole, strict=True)
-    ]
-
-
 def independent(logits: torch.Tensor, lengths: torch.Tensor, count: int) -> list[list[tuple[list[int], float]]]:
     """The best label sequences where each word's label stands alone; ``logits`` (rows, words, labels)."""
     logs = logits.float().log_softmax(-1)
     table = logs.new_zeros(logs.shape[2] + 1, logs.shape[2] + 1)
-    return _chances(best_paths(logs, lengths, table, count), [0.0] * len(logs))
+    return probable(best_paths(logs, lengths, table, count), [0.0] * len(logs))
 
 
 def with_head(

@@ -19,6 +19,7 @@ from spacy.util import load_config_from_str
 
 from nlpkit.config.recipe import SpacyModel
 from nlpkit.data.features import Output
+from nlpkit.data.tokenize import blank, cut_by
 from nlpkit.errors import InputError
 
 MODEL_TYPE = "nlpkit-spacy"
@@ -39,12 +40,9 @@ def check_base(name: str) -> None:
         raise InputError(f"model.spacy.base: no pipeline `{name}` is installed", f"spacy download {name}")
 
 
-def blank(lang: str) -> Any:
-    """An empty pipeline for the language, or the one for any language where spaCy has none or needs more packages."""
-    try:
-        return spacy.blank(lang)
-    except (ImportError, ValueError):
-        return spacy.blank("xx")
+def entity_tags(doc: Doc) -> list[str]:
+    """IOB2 tags of the entities of a Doc."""
+    return [f"{token.ent_iob_}-{token.ent_type_}" if token.ent_type_ else "O" for token in doc]
 
 
 class Pipeline:
@@ -53,6 +51,7 @@ class Pipeline:
     def __init__(self, nlp: Any, labels: Sequence[str], *, spans: bool, coarse: bool = False) -> None:
         self.nlp, self.labels, self.spans, self.coarse = nlp, list(labels), spans, coarse
         self._number = {label: number for number, label in enumerate(self.labels)}
+        self.words = cut_by(nlp.tokenizer)  # how raw text is cut for it
 
     @classmethod
     def installed(cls, name: str, *, spans: bool) -> Pipeline:
@@ -152,18 +151,13 @@ class Pipeline:
         nlp.config["corpora"] = {}
         return cls(nlp, labels, spans=spans)
 
-    def words(self, text: str) -> list[tuple[int, int]]:
-        """(start, end) of the words of a text, by the pipeline's own tokenizer; blanks are no words."""
-        doc = self.nlp.tokenizer(text)
-        return [(token.idx, token.idx + len(token.text)) for token in doc if not token.is_space]
-
     def tag_words(self, rows: Sequence[Sequence[str]], poll: Callable[[], None] = lambda: None) -> list[Output]:
         """The labels of each row's words; spaCy gives no probabilities."""
         outputs = []
         for doc in self.nlp.pipe(_doc(self.nlp.vocab, words) for words in rows):
             poll()
             if self.spans:
-                tags = [f"{t.ent_iob_}-{t.ent_type_}" if t.ent_type_ else "O" for t in doc]
+                tags = entity_tags(doc)
             else:
                 tags = [(t.pos_ if self.coarse else t.tag_) or "_" for t in doc]
             outputs.append(Output([self._number.get(tag, self._number.get("_", 0)) for tag in tags], None))

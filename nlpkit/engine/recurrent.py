@@ -7,7 +7,6 @@ To the rest of the engine a block is what sub-words are elsewhere, so batches, w
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from nlpkit.config.recipe import BilstmScratch
-from nlpkit.engine.crf import Crf, best_paths
+from nlpkit.engine.crf import Crf
 from nlpkit.errors import InputError
 from nlpkit.text.normalize import bare, nfc, shape
 
@@ -133,7 +132,7 @@ _SLOTS = (
 _PAIRS = tuple((ATTRIBUTES.index(name), step) for name in ("lower", "shape") for step in (-1, 1))
 
 
-class Linear(nn.Module):
+class LinearReader(nn.Module):
     """Scores of labels as sums over the attributes of a word, its neighbors and pairs of them: a classical CRF's view.
 
     Pairs are hashed into ``buckets`` (Weinberger et al., 2009).
@@ -172,9 +171,9 @@ class Linear(nn.Module):
 class Bilstm(nn.Module):
     """Blocks of words (rows, words x width) to labels.
 
-    Two readers are trained in the same steps, each with a CRF of its own: the BiLSTM, and a linear one (``Linear``)
-    unless the recipe leaves it out. They answer together: their scores are averaged (a product of experts; Hinton,
-    2002).
+    Two readers are trained in the same steps, each with a CRF of its own: the BiLSTM, and a linear one
+    (``LinearReader``) unless the recipe leaves it out. They answer together: their scores are averaged (a product of
+    experts; Hinton, 2002).
     """
 
     own_loss = True
@@ -202,7 +201,7 @@ class Bilstm(nn.Module):
         self.crf = Crf(labels)
         if spec.linear:
             sizes = [len(entries) for entries in words.entries]
-            self.linear = Linear(sizes, len(labels), spec.pair_buckets, spec.linear_dropout)
+            self.linear = LinearReader(sizes, len(labels), spec.pair_buckets, spec.linear_dropout)
             self.linear_crf = Crf(labels)
         nn.init.normal_(self.attributes.weight, std=0.1)
         nn.init.normal_(self.chars.weight, std=0.1)
@@ -274,11 +273,7 @@ class Bilstm(nn.Module):
     ) -> list[list[tuple[list[int], float]]]:
         """The best label sequences of each row with their probabilities, best first."""
         scores, lengths, crf = self._read(input_ids, attention_mask)
-        total = crf.log_z(scores, lengths).tolist()
-        return [
-            [(labels, math.exp(min(0.0, score - whole))) for labels, score in found]
-            for found, whole in zip(best_paths(scores, lengths, crf.table(), count), total, strict=True)
-        ]
+        return crf.nbest(scores, lengths, count)
 
     def round_to_half(self) -> None:
         """Give every weight the value it has when stored in fp16."""

@@ -156,7 +156,6 @@ class Session:
         """The steps of the stage; ``source_of`` tells for each row from which source it came."""
         if not features:
             raise InputError("the training rows hold no words")
-        self._label_weights = loop.label_weights(features, len(self.labels), stage.class_weights or "none")
         weights = [source.weight for source in stage.data]
         groups, rates = [], []
         if (stage.temperature or 1) != 1 or any(weight != 1 for weight in weights):
@@ -173,7 +172,7 @@ class Session:
     def fit(
         self, features: Sequence[Feature], steps: Sequence[batches.Step], start: int, stage: Stage, seed: int, say: Say
     ) -> Iterator[loop.StepInfo]:
-        pad, weights = self.tokenizer.pad, self._label_weights
+        pad, weights = self.tokenizer.pad, loop.label_weights(features, len(self.labels), stage.class_weights or "none")
         if weights is not None:
             weights = weights.to(self.accelerator.device)
         for info in loop.fit(

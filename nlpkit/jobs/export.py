@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import nlpkit
-from nlpkit.config import bundle_info, places
+from nlpkit.config import bundle_info
 from nlpkit.config.recipe import Source
 from nlpkit.data import load
 from nlpkit.data.rows import TokenRow
+from nlpkit.data.tokenize import blank
 from nlpkit.errors import CheckFailed, InputError
 from nlpkit.jobs.predict import Predictor
-from nlpkit.text.langcodes import bcp47
 
 TARGETS = ("spacy", "onnx")
 Say = Callable[[str], None]
@@ -77,7 +77,7 @@ def export(model: str, target: str, out: Path, say: Say = lambda _: None) -> Pat
 
 def _sample() -> list[TokenRow]:
     """The rows of the sample corpus's test split, untagged."""
-    rows = load.rows(Source.model_validate({"card": "samples_pos", "split": "test"}), places.samples()).rows
+    rows = load.rows(Source.model_validate({"card": "samples_pos", "split": "test"})).rows
     return [TokenRow(row.id, row.tokens, lang=row.lang) for row in rows]
 
 
@@ -92,12 +92,10 @@ def _spacy(model: Path, info: dict[str, Any], out: Path) -> Callable[[list[Token
     import spacy
     from spacy.tokens import Doc
 
+    from nlpkit.engine.pipelines import entity_tags
+
     langs = info.get("languages", [])
-    code = bcp47(langs[0]).partition("-")[0] if len(langs) == 1 else "xx"
-    try:
-        nlp = spacy.blank(code)
-    except (ImportError, ValueError):
-        nlp = spacy.blank("xx")
+    nlp = blank(langs[0] if len(langs) == 1 else "")
     name = f"nlpkit_{info['task']}"
     component = nlp.add_pipe("nlpkit")
     component.open(model)
@@ -119,7 +117,7 @@ def _spacy(model: Path, info: dict[str, Any], out: Path) -> Callable[[list[Token
     def tagged(rows: list[TokenRow]) -> list[Sequence[str]]:
         docs = again.pipe(Doc(again.vocab, words=list(row.tokens)) for row in rows)
         if info["task"] == "ner":
-            return [[f"{t.ent_iob_}-{t.ent_type_}" if t.ent_type_ else "O" for t in doc] for doc in docs]
+            return [entity_tags(doc) for doc in docs]
         return [[t.tag_ for t in doc] for doc in docs]
 
     return tagged

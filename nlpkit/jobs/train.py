@@ -15,12 +15,10 @@ from nlpkit.errors import InputError, Preempted
 from nlpkit.jobs import whole
 from nlpkit.jobs.finish import brief, finish
 from nlpkit.jobs.predict import fill
-from nlpkit.jobs.prepare import Data, Tick, begin, load_data, load_recipe, ready
+from nlpkit.jobs.prepare import Data, Tick, begin, load_data, ready
 from nlpkit.jobs.rundir import RunDir, Say, open_run
 from nlpkit.jobs.signals import Signals
 from nlpkit.tasks.base import Task
-
-__all__ = ["dry_run", "load_recipe", "train"]
 
 
 @dataclass

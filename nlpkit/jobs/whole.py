@@ -17,7 +17,6 @@ from nlpkit.jobs.prepare import Data, Tick, begin, load_data, ready
 from nlpkit.jobs.rundir import Say, open_run
 from nlpkit.jobs.signals import Signals
 from nlpkit.tasks.base import Task
-from nlpkit.text.langcodes import bcp47
 
 
 def train(recipe: Recipe, out: Path, *, data_dir: Path | None, overwrite: bool, say: Say, tick: Tick) -> Path:
@@ -78,7 +77,7 @@ def learn(recipe: Recipe, task: Task, data: Data, work: Path, signals: Signals, 
         dev, rows = rows[::10], [row for number, row in enumerate(rows) if number % 10]
         say(f"no dev rows: spaCy chooses its weights on every tenth training row ({len(dev)}), which it does not learn")
     langs = {row.lang for row in rows}
-    lang = bcp47(langs.pop()).partition("-")[0] if len(langs) == 1 and "" not in langs else "xx"
+    lang = langs.pop() if len(langs) == 1 else ""
     learned, tried = ([(row.tokens, task.wanted(row)) for row in part] for part in (rows, dev))
     return Pipeline.train(
         recipe.model.spacy, task.labels, learned, tried, work,

@@ -77,6 +77,11 @@ class Task(ABC):
         """The scores in words."""
 
 
+def tags_of(rows: Sequence[TokenRow]) -> list[Sequence[str]]:
+    """The tags of tagged rows."""
+    return [row.tags or () for row in rows]
+
+
 class TokenTask(Task):
     """What tasks with one label a word share."""
 

@@ -13,12 +13,8 @@ from nlpkit.data.rows import TokenRow
 from nlpkit.errors import InputError
 from nlpkit.metrics import spans as span_scores
 from nlpkit.metrics.significance import Array
-from nlpkit.tasks.base import TokenTask
+from nlpkit.tasks.base import TokenTask, tags_of
 from nlpkit.text import spans
-
-
-def _tags(rows: Sequence[TokenRow]) -> list[Sequence[str]]:
-    return [row.tags or () for row in rows]
 
 
 class Ner(TokenTask):
@@ -63,10 +59,10 @@ class Ner(TokenTask):
     def score(
         self, gold: Sequence[TokenRow], guess: Sequence[TokenRow], seen: Callable[[str], bool] | None = None
     ) -> dict[str, Any]:
-        return {**span_scores.score(_tags(gold), _tags(guess)), **self.calibration(gold, guess)}
+        return {**span_scores.score(tags_of(gold), tags_of(guess)), **self.calibration(gold, guess)}
 
     def counts(self, gold: Sequence[TokenRow], guess: Sequence[TokenRow]) -> Array:
-        return span_scores.row_counts(_tags(gold), _tags(guess))
+        return span_scores.row_counts(tags_of(gold), tags_of(guess))
 
     def confidences(self, gold: Sequence[TokenRow], guess: Sequence[TokenRow]) -> tuple[list[float], list[bool]]:
         """Of each entity said: its least sure word."""

@@ -9,7 +9,7 @@ from nlpkit.data.rows import TokenRow
 from nlpkit.errors import InputError
 from nlpkit.metrics import labels as label_scores
 from nlpkit.metrics.significance import Array
-from nlpkit.tasks.base import TokenTask
+from nlpkit.tasks.base import TokenTask, tags_of
 
 
 class Pos(TokenTask):
@@ -35,12 +35,11 @@ class Pos(TokenTask):
     def score(
         self, gold: Sequence[TokenRow], guess: Sequence[TokenRow], seen: Callable[[str], bool] | None = None
     ) -> dict[str, Any]:
-        tags = [[row.tags or (self.blank,) * len(row.tokens) for row in rows] for rows in (gold, guess)]
-        found = label_scores.score(tags[0], tags[1], [row.tokens for row in gold], seen)
+        found = label_scores.score(tags_of(gold), tags_of(guess), [row.tokens for row in gold], seen)
         return {**found, **self.calibration(gold, guess)}
 
     def counts(self, gold: Sequence[TokenRow], guess: Sequence[TokenRow]) -> Array:
-        return label_scores.row_counts([row.tags or () for row in gold], [row.tags or () for row in guess])
+        return label_scores.row_counts(tags_of(gold), tags_of(guess))
 
     def confidences(self, gold: Sequence[TokenRow], guess: Sequence[TokenRow]) -> tuple[list[float], list[bool]]:
         """Of each word."""

@@ -34,7 +34,8 @@ CONLLU = """# newdoc id = d
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """A linear CRF that knows the sentence above by heart, for UPOS and for XPOS."""
-    from nlpkit.jobs.train import load_recipe, train
+    from nlpkit.jobs.prepare import load_recipe
+    from nlpkit.jobs.train import train
 
     folder = tmp_path_factory.mktemp("pos")
     (folder / "t.conllu").write_text(CONLLU * 8, encoding="utf-8")

@@ -9,7 +9,7 @@ import pytest
 from nlpkit.config import recipe as recipes
 from nlpkit.config.recipe import FAMILY_DEFAULTS, WHOLE, load, to_yaml
 from nlpkit.errors import InputError
-from nlpkit.jobs.train import load_recipe
+from nlpkit.jobs.prepare import load_recipe
 
 GOOD = """\
 recipe: 1

@@ -31,7 +31,8 @@ from nlpkit.engine.predict import scores
 from nlpkit.engine.pretrained import load_tokenizer
 from nlpkit.errors import InputError
 from nlpkit.jobs.predict import Predictor
-from nlpkit.jobs.train import load_recipe, train
+from nlpkit.jobs.prepare import load_recipe
+from nlpkit.jobs.train import train
 
 LABELS = ["O", "B-PER", "I-PER"]
 SIZE: dict[str, Any] = {

@@ -13,7 +13,8 @@ from nlpkit.engine.crf import Crf, best_paths, legal_moves
 from nlpkit.engine.recurrent import ATTRIBUTES, Bilstm, Words, attributes
 from nlpkit.errors import InputError
 from nlpkit.jobs.predict import Predictor
-from nlpkit.jobs.train import load_recipe, train
+from nlpkit.jobs.prepare import load_recipe
+from nlpkit.jobs.train import train
 
 LABELS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 
@@ -27,7 +28,7 @@ def crf(seed: int) -> tuple[Crf, torch.Tensor]:
 
 def brute(layer: Crf, scores: torch.Tensor, length: int) -> dict[tuple[int, ...], float]:
     """Every label sequence of one row with its score."""
-    table, size = layer._table().detach(), layer.size
+    table, size = layer.table().detach(), layer.size
     found = {}
     for path in itertools.product(range(size), repeat=length):
         value = table[size, path[0]] + table[path[-1], size] + sum(scores[i, label] for i, label in enumerate(path))

@@ -12,7 +12,8 @@ from nlpkit.data.rows import TokenRow
 from nlpkit.engine import vectors
 from nlpkit.errors import InputError
 from nlpkit.jobs.predict import Predictor
-from nlpkit.jobs.train import load_recipe, train
+from nlpkit.jobs.prepare import load_recipe
+from nlpkit.jobs.train import train
 
 GOOD = "3 2\nJuma 1 0.5\nsan francisco -1 2e-1\nKisumu 0 0\nJuma 9 9\n"
 

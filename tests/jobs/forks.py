@@ -19,7 +19,8 @@ import torch
 
 import nlpkit.engine.session  # noqa: F401 (imported before the forks, to be quick)
 from nlpkit.errors import NlpkitError
-from nlpkit.jobs.train import load_recipe, train
+from nlpkit.jobs.prepare import load_recipe
+from nlpkit.jobs.train import train
 
 FOLDER = Path(sys.argv[1])
 KILLS = 20

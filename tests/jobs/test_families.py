@@ -17,7 +17,8 @@ from nlpkit.data.rows import TokenRow
 from nlpkit.errors import InputError, Preempted
 from nlpkit.jobs.evaluate import evaluate
 from nlpkit.jobs.predict import Predictor
-from nlpkit.jobs.train import dry_run, load_recipe, train
+from nlpkit.jobs.prepare import load_recipe
+from nlpkit.jobs.train import dry_run, train
 
 FAMILIES = {
     "crf": ["model.scratch.arch=crf"],

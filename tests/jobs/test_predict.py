@@ -13,7 +13,7 @@ from toy import TINY, write_toy
 from nlpkit.config.recipe import to_yaml
 from nlpkit.data.rows import TokenRow
 from nlpkit.jobs.predict import Predictor
-from nlpkit.jobs.train import load_recipe
+from nlpkit.jobs.prepare import load_recipe
 
 
 def rows(count: int) -> list[TokenRow]:

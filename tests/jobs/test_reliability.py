@@ -16,7 +16,8 @@ from toy import TINY, write_toy
 from nlpkit.config.recipe import to_yaml
 from nlpkit.engine.session import Session
 from nlpkit.errors import Preempted
-from nlpkit.jobs.train import load_recipe, train
+from nlpkit.jobs.prepare import load_recipe
+from nlpkit.jobs.train import train
 
 FORKS = Path(__file__).parent / "forks.py"
 

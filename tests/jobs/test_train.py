@@ -9,7 +9,8 @@ from toy import TINY, write_toy
 
 from nlpkit.errors import InputError
 from nlpkit.jobs.predict import Predictor
-from nlpkit.jobs.train import dry_run, load_recipe, train
+from nlpkit.jobs.prepare import load_recipe
+from nlpkit.jobs.train import dry_run, train
 
 
 def recipe(folder: Path, *more: str):

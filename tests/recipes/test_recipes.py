@@ -14,7 +14,8 @@ from nlpkit.config import recipe as recipes
 from nlpkit.config.card import Card
 from nlpkit.config.recipe import Recipe
 from nlpkit.data.load import find
-from nlpkit.jobs.train import load_recipe, train
+from nlpkit.jobs.prepare import load_recipe
+from nlpkit.jobs.train import train
 from nlpkit.tasks import named
 
 NAMES = recipes.names()
