@@ -156,7 +156,7 @@ def _sources(
             ]
         else:
             fmt = read or formats.guess(name, "conll")
-            options.choice(fmt, formats.READ, "--from")
+            options.choice(fmt, formats.READ["tokens"], "--from")
             if not is_file:
                 raise InputError(f"no file or card `{name}`{nearest(name, known)}", "see `nlpkit data list`")
             found.append((name, fmt, options.columns(column), "auto", "NFC"))
@@ -270,8 +270,8 @@ def convert(
     from nlpkit.data.load import read_file
     from nlpkit.text import spans
 
-    fmt = options.choice(read or formats.guess(file, "conll"), formats.READ, "--from")
-    options.choice(to, formats.WRITE, "--to")
+    fmt = options.choice(read or formats.guess(file, "conll"), formats.READ["tokens"], "--from")
+    options.choice(to, formats.WRITE["tokens"], "--to")
     options.choice(scheme or "iob2", spans.SCHEMES, "--scheme")
     report = Strictly()
     columns = options.columns(column)

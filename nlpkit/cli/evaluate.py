@@ -29,7 +29,9 @@ def evaluate(
     guess: Annotated[
         str | None, typer.Option(help="File with the tags to score, instead of a model.", show_default=False)
     ] = None,
-    by: Annotated[str | None, typer.Option(help="Also by: type (ner), tag (pos), lang.", show_default=False)] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Also by: type (ner), tag (pos), label (langid), lang.", show_default=False)
+    ] = None,
     baseline: Annotated[
         str | None,
         typer.Option(help="A second model (or guess file): difference, interval and p value.", show_default=False),
@@ -70,17 +72,18 @@ def evaluate(
     stderr.quiet = quiet
     _one_each(model, guess, card, gold)
     if by is not None:
-        options.choice(by, ("type", "tag", "lang"), "--by")
+        options.choice(by, ("type", "tag", "label", "lang"), "--by")
     options.choice(precision, ("fp32", "bf16", "int8"), "--precision")
     if model is None and baseline is None and (precision != "fp32" or device is not None):
         raise InputError("no model is run, so --precision and --device say nothing", "leave them out")
     options.choice(scheme or "iob2", spans.SCHEMES, "--scheme")
-    options.choice(read or "conll", formats.READ, "--from")
+    options.choice(read or "conll", (*formats.READ["tokens"], *formats.READ["texts"]), "--from")
     limit = _limit(fail_under)
 
     def file_source(path: str, learned: dict[str, int | str]) -> Source:
-        fmt = read or formats.guess(path, "conll")
-        fmt = "conll" if fmt == "text" else fmt
+        usual = formats.DEFAULT[judge.head]
+        fmt = read or formats.guess(path, usual, judge.head)
+        fmt = usual if fmt == "text" else fmt
         places = {**(learned if fmt == "conllu" else {}), **options.columns(column)}
         return Source.model_validate({"files": [path], "format": fmt, "columns": places, "scheme": scheme})
 
@@ -142,7 +145,7 @@ def _suits(judge: Any, task: str, by: str | None, scheme: str | None) -> None:
     """Options that are for another task are refused."""
     if scheme is not None and not judge.spans:
         raise InputError(f"{task} has no tag scheme", "leave out --scheme")
-    if by in ("type", "tag") and by != judge.unit:
+    if by in ("type", "tag", "label") and by != judge.unit:
         raise InputError(f"`--by {by}` is not for {task}", f"--by {judge.unit}, or --by lang")
 
 

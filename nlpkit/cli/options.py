@@ -52,6 +52,12 @@ def columns(texts: list[str] | None) -> dict[str, int | str]:
     return found
 
 
+def utf8(texts: list[str]) -> None:
+    """Bytes of an argument that were not UTF-8 come as lone surrogates: raise InputError."""
+    if any("\ud800" <= char <= "\udfff" for text in texts for char in text):
+        raise InputError("--text is not UTF-8")
+
+
 def choice(value: str, allowed: tuple[str, ...], option: str) -> str:
     from nlpkit.config.explain import nearest
 

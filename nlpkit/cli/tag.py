@@ -68,17 +68,16 @@ def _command(task: str, doc: str) -> Callable[..., None]:
         if text and files:
             raise InputError("both --text and files are given", "use one of them")
         fmt = read or (formats.guess(files[0], "text") if files else "text")
-        options.choice(fmt, formats.READ, "--from")
+        options.choice(fmt, formats.READ["tokens"], "--from")
         if text and read not in (None, "text"):
             raise InputError("--text is raw text, so --from says nothing", "leave one of them out")
         columns, language = options.columns(column), parse(lang) if lang else ""
-        written = options.choice(to or fmt, formats.WRITE, "--to")
+        written = options.choice(to or fmt, formats.WRITE["tokens"], "--to")
         if nbest > 1 and written != "jsonl":
             raise InputError(f"--nbest cannot be written as {written}", "add --to jsonl")
         report = Strictly()
         if text:
-            if not all(map(_is_utf8, text)):
-                raise InputError("--text is not UTF-8")
+            options.utf8(text)
             plain = formats.named("text").read(enumerate(text, 1), "--text", report, {})
             rows: Iterator[TokenRow] = (replace(row, lang=language) for row in plain)
         else:
@@ -127,8 +126,3 @@ pos = _command(
     nlpkit pos --model runs/pos/default/model --to conllu notes.txt
     """,
 )
-
-
-def _is_utf8(text: str) -> bool:
-    """Bytes of an argument that were not UTF-8 come as lone surrogates."""
-    return not any("\ud800" <= char <= "\udfff" for char in text)

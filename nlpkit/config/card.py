@@ -39,18 +39,20 @@ class CardFile(Strict):
 class CardSplit(Strict):
     """One split."""
 
-    path: str = Field(description="file in the card's folder; a copy ending in .gz serves too")
+    path: str = Field(description="file in the card's folder; a copy ending in .gz or .zst serves too")
     rows: int | None = Field(None, ge=0, description="number of rows")
     sha256: str | None = Field(
         None, pattern=r"^[0-9a-f]{64}$", description="of the uncompressed content that figures were measured on"
     )
+    columns: dict[str, int | str] = Field({}, description="where this split has what, beside the card's columns")
+    licence: str | None = Field(None, description="of this split, where it is not the card's")
     note: str | None = Field(None, description="how it differs from the published split")
 
     _path = field_validator("path")(_inside)
 
 
 class CardFormat(Strict):
-    name: Literal["conll", "conllu", "jsonl", "tsv", "text"]
+    name: Literal["conll", "conllu", "jsonl", "tsv", "csv", "text"]
     columns: dict[str, int | str] = Field({}, description="where the format finds what")
 
 
@@ -75,6 +77,7 @@ class CardBlock(Strict):
     kind: Literal["tokens", "texts", "pairs"] = Field(description="what a row is")
     licence_url: str | None = Field(None, description="where the licence stands")
     redistribute: bool = Field(description="whether rows may be copied into a bundle, a fixture or a log")
+    folder: str | None = Field(None, description="name of the card's folder; default: the card's name")
     shipped: bool = Field(False, description="the files come with nlpkit")
     manual: str | None = Field(None, description="how to get it, when it may not be downloaded")
     files: list[CardFile] = Field([], description="what `nlpkit data fetch` downloads")

@@ -23,9 +23,9 @@ class Source(Strict):
 
     card: str | None = Field(None, description="name of a data card")
     split: str = Field("train", description="split of the card")
-    files: list[str] | None = Field(None, description="own files, instead of a card; `.gz` is read too")
+    files: list[str] | None = Field(None, description="own files, instead of a card; `.gz` and `.zst` are read too")
     format: str | None = Field(
-        None, description="conll, conllu, jsonl, tsv or text; default: the card's, or by the file's name"
+        None, description="conll, conllu, jsonl, tsv, csv or text; default: the card's, or by the file's name"
     )
     columns: dict[str, int | str] = Field({}, description="where the format finds what, e.g. {token: 0, tag: 3}")
     lang: str | None = Field(None, description="language of the rows, e.g. swh_Latn")
@@ -35,6 +35,11 @@ class Source(Strict):
     mend: bool = Field(False, description="turn an I- tag that opens an entity into B-")
     rename: dict[str, str] = Field({}, description="other names for tags or entity types, e.g. {person: PER}")
     limit: int | None = Field(None, gt=0, description="read at most this many rows")
+    label: str | None = Field(None, description="the label of all rows, for files of texts that name none")
+    where: dict[str, list[str]] = Field({}, description="keep rows whose column has one of these values")
+    without: str | None = Field(
+        None, description="drop words of a text that stand in this column too, e.g. the English side of Hinglish"
+    )
     weight: float = Field(1.0, gt=0, description="how often an epoch draws each row; 0.5: half of the rows")
 
     @model_validator(mode="after")
@@ -93,7 +98,30 @@ class BertScratch(Strict):
         return self
 
 
-Scratch = Annotated[BertScratch | BilstmScratch | CrfScratch, Field(discriminator="arch")]
+class NgramScratch(Strict):
+    """Hashed character n-grams and word frequencies for hundreds of labels: language identification on a laptop."""
+
+    arch: Literal["ngrams"] = Field("ngrams", description="character n-grams and word frequencies")
+    dimensions: int = Field(64, ge=2, multiple_of=2, description="width of the vector of an n-gram")
+    buckets: int = Field(1 << 20, ge=1024, description="hash buckets in training, a power of two")
+    kept: int = Field(131072, ge=64, description="n-grams kept in the model, half a byte a dimension each")
+    words: int = Field(1700, ge=0, description="most words a label whose frequency is kept, about 3.5 bytes each")
+    epochs: int = Field(10, ge=1, description="passes over the rows before n-grams are left out")
+    refine: int = Field(4, ge=0, description="passes with the n-grams kept")
+    draw: int = Field(1450, ge=1, description="rows a label an epoch draws at most")
+    pseudo: int = Field(250, ge=0, description="texts an epoch makes of a label's word list; half of it beside rows")
+    lr: float = Field(0.2, gt=0, description="learning rate of Adagrad")
+    word_dropout: float = Field(0.1, ge=0, lt=1, description="share of words left out in training")
+    crops: float = Field(0.5, ge=0, le=1, description="share of texts cut to one to five words in training")
+
+    @model_validator(mode="after")
+    def _power(self) -> NgramScratch:
+        if self.buckets & (self.buckets - 1):
+            raise ValueError(f"buckets ({self.buckets}) must be a power of two")
+        return self
+
+
+Scratch = Annotated[BertScratch | BilstmScratch | CrfScratch | NgramScratch, Field(discriminator="arch")]
 
 
 class SpacyModel(Strict):
@@ -140,7 +168,7 @@ class Model(Strict):
             raise ValueError("`trim_vocabulary` is for a `base`")
         if self.embeddings is not None and self.family != "bilstm":
             raise ValueError("`embeddings` is for `scratch: {arch: bilstm}`")
-        if self.family in ("crf", "spacy") and self.max_length != 256:
+        if self.family in WHOLE and self.max_length != 256:
             raise ValueError(f"the family {self.family} reads rows whole, it has no max_length")
         if self.embeddings is None and self.embeddings_limit != 50000:
             raise ValueError("`embeddings_limit` is for `embeddings`")
@@ -256,7 +284,7 @@ class Recipe(Strict):
         return self
 
 
-WHOLE = ("crf", "spacy")  # trained by a library in one go, without steps of ours
+WHOLE = ("crf", "spacy", "ngrams")  # trained in one go, without checkpoints
 FAMILY_DEFAULTS: dict[str, dict[str, Any]] = {
     "encoder": {
         "epochs": 5.0, "lr": 1e-4, "schedule": "linear", "warmup": 0.1, "weight_decay": 0.01, "layer_decay": 1.0,
@@ -270,6 +298,7 @@ FAMILY_DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "crf": {},
     "spacy": {},
+    "ngrams": {},
     "bilstm": {
         "epochs": 20.0, "lr": 3e-3, "schedule": "cosine", "warmup": 0.05, "weight_decay": 0.01, "layer_decay": 1.0,
         "batch_tokens": 800, "least_batches": 60, "least_steps": 1800, "accumulate": 1, "clip": 5.0,

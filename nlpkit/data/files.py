@@ -1,4 +1,4 @@
-"""Files as numbered lines: UTF-8, cut at ``\\n`` only, gz or plain, with every fault named by path and line."""
+"""Files as numbered lines: UTF-8, cut at ``\\n`` only, plain, gzip or zstd; every fault named by path and line."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from nlpkit.errors import InputError, RunError
 from nlpkit.text.normalize import REPLACEMENT
 
 MAX_LINE = 8 * 1024 * 1024
+_ZST = b"\x28\xb5\x2f\xfd"
 BROKEN_GZ = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
@@ -36,6 +37,42 @@ class Problem:
 
     def as_dict(self) -> dict[str, object]:
         return asdict(self)
+
+
+class _Zst(io.RawIOBase):
+    """Reads zstd, and raises EOFError where the last frame is cut off, as gzip does."""
+
+    def __init__(self, raw: Any) -> None:
+        import zstandard
+
+        self._raw, self._waiting = raw, b""
+        self._frame: Any = None
+        self._new = zstandard.ZstdDecompressor().decompressobj
+        self._error = zstandard.ZstdError
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._waiting:
+            block = self._raw.read(1 << 16)
+            if not block:
+                if self._frame is not None:
+                    raise EOFError("the zst file ends too soon")
+                return 0
+            try:
+                while block:
+                    self._frame = self._frame or self._new()
+                    self._waiting += self._frame.decompress(block)
+                    block = self._frame.unused_data if self._frame.eof else b""
+                    if self._frame.eof:
+                        self._frame = None
+            except self._error as error:
+                raise EOFError(str(error)) from None
+        part = self._waiting[: len(buffer)]
+        buffer[: len(part)] = part
+        self._waiting = self._waiting[len(part) :]
+        return len(part)
 
 
 Report = Callable[[Problem], None]
@@ -63,9 +100,9 @@ class Strictly:
 
 @contextmanager
 def open_bytes(path: str) -> Iterator[IO[bytes]]:
-    """Open a file, or ``-`` (stdin, which stays open), through gzip where it is gzip.
+    """Open a file, or ``-`` (stdin, which stays open), unpacked where it is gzip or zstd.
 
-    Raises InputError for a missing file, and where a gz file is broken.
+    Raises InputError for a missing file, and where a packed file is broken.
     """
     try:
         raw: Any = sys.stdin.buffer if path == "-" else Path(path).open("rb")  # noqa: SIM115
@@ -76,10 +113,16 @@ def open_bytes(path: str) -> Iterator[IO[bytes]]:
     except (OSError, ValueError) as error:
         raise InputError(f"cannot open `{path}`: {getattr(error, 'strerror', None) or error}") from None
     try:
-        # a GzipFile does not close the file under it
-        yield io.BufferedReader(gzip.GzipFile(fileobj=raw)) if raw.peek(2)[:2] == b"\x1f\x8b" else raw
+        # neither reader closes the file under it
+        head = raw.peek(4)[:4]
+        if head[:2] == b"\x1f\x8b":
+            yield io.BufferedReader(gzip.GzipFile(fileobj=raw))
+        elif head == _ZST:
+            yield io.BufferedReader(_Zst(raw))
+        else:
+            yield raw
     except BROKEN_GZ as error:
-        raise InputError(f"`{path}`: the gz file is broken or cut off: {error}", "fetch or pack it again") from None
+        raise InputError(f"`{path}`: the packed file is broken or cut off: {error}", "fetch or pack it again") from None
     finally:
         if path != "-":
             raw.close()
@@ -88,8 +131,8 @@ def open_bytes(path: str) -> Iterator[IO[bytes]]:
 def read_lines(path: str, report: Report, *, name: str = "") -> Lines:
     """(number from 1, text without its line end) of every line.
 
-    A BOM, CRLF and U+FFFD are warnings. A byte that is no UTF-8, a NUL, a line over 8 MiB and a gz file that
-    ends too soon are errors; after an error that ``report`` does not raise, reading goes on where it can.
+    A BOM, CRLF and U+FFFD are warnings. A byte that is no UTF-8, a NUL, a line over 8 MiB and a packed file
+    that ends too soon are errors; after an error that ``report`` does not raise, reading goes on where it can.
     """
     where = name or ("<stdin>" if path == "-" else path)
     with open_bytes(path) as file:
@@ -104,7 +147,7 @@ def read_lines(path: str, report: Report, *, name: str = "") -> Lines:
                 while raw and not raw.endswith(b"\n"):
                     raw = file.readline(MAX_LINE)
         except BROKEN_GZ as error:
-            what = f"the gz file is broken or cut off here: {error}"
+            what = f"the packed file is broken or cut off here: {error}"
             report(Problem(where, number + 1, "gzip", what, "fetch or pack it again"))
         except OSError as error:
             raise RunError(f"reading `{where}` failed: {error}") from error

@@ -15,7 +15,7 @@ from nlpkit.config.explain import unknown
 from nlpkit.config.recipe import Source
 from nlpkit.data import formats
 from nlpkit.data.files import Report, Strictly, open_bytes, read_lines
-from nlpkit.data.rows import TokenRow
+from nlpkit.data.rows import Row, TextRow
 from nlpkit.errors import InputError
 from nlpkit.text.langcodes import parse
 
@@ -24,7 +24,7 @@ from nlpkit.text.langcodes import parse
 class Loaded:
     """Rows of one source, and what a run records of them."""
 
-    rows: list[TokenRow]
+    rows: list[Row]
     record: dict[str, Any]
     scheme: str
     mend: bool
@@ -32,12 +32,17 @@ class Loaded:
 
 
 def read_file(
-    path: str, fmt: str, report: Report, columns: dict[str, int | str] | None = None, lang: str = ""
-) -> Iterator[TokenRow]:
+    path: str,
+    fmt: str,
+    report: Report,
+    columns: dict[str, int | str] | None = None,
+    lang: str = "",
+    kind: str = "tokens",
+) -> Iterator[Row]:
     """Stream the rows of one file or ``-``."""
-    reader = formats.named(fmt)
-    if fmt not in formats.READ:
-        raise InputError(f"`{fmt}` is written, not read", "formats: " + ", ".join(formats.READ))
+    reader = formats.named(fmt, kind)
+    if fmt not in formats.READ[kind]:
+        raise InputError(f"`{fmt}` is written, not read", "formats: " + ", ".join(formats.READ[kind]))
     for name in columns or {}:
         if name not in reader.PLACES:
             places = ", ".join(reader.PLACES) or "none"
@@ -67,11 +72,12 @@ def find(card: cards.Card, split: str, data_dir: Path | None = None) -> Path:
     folders = [places.samples()] if block.shipped else []
     for root in places.data_dirs(data_dir):
         # DIR/<card>/..., or one folder deeper, as in DIR/ner/<card>/...
-        folders += [root / card.name]
+        own = block.folder or card.name
+        folders += [root / own]
         if root.is_dir():
-            folders += sorted(path / card.name for path in root.iterdir() if path.is_dir())
+            folders += sorted(path / own for path in root.iterdir() if path.is_dir())
     for folder in folders:
-        for name in (wanted, f"{wanted}.gz", wanted.removesuffix(".gz")):
+        for name in (wanted, f"{wanted}.gz", f"{wanted}.zst", wanted.removesuffix(".gz")):
             if (folder / name).is_file():
                 return folder / name
     way = block.manual or f"nlpkit data fetch {card.name}"
@@ -88,16 +94,17 @@ def _names(paths: list[str]) -> list[str]:
     return names if len(set(names)) == len(set(paths)) else paths
 
 
-def require_tags(rows: list[TokenRow], what: str) -> None:
-    """Raise InputError where a row has no tags."""
+def require_tags(rows: list[Row], what: str) -> None:
+    """Raise InputError where a row has no tags, or a text no label."""
+    name = "label" if isinstance(rows[0], TextRow) else "tag"
     if all(row.tags is None for row in rows):
         raise InputError(
-            f"the {what} rows have no tags",
-            "is the tag in another column? --column tag=3, in a recipe data.columns.tag=3",
+            f"the {what} rows have no {name}s",
+            f"is the {name} in another column? --column {name}=3, in a recipe data.columns.{name}=3",
         )
     bare = next((row for row in rows if row.tags is None), None)
     if bare is not None:
-        raise InputError(f"row {bare.id} of the {what} rows (line {bare.line}) has no tags, others have", "tag it")
+        raise InputError(f"row {bare.id} of the {what} rows (line {bare.line}) has no {name}s, others have", "name it")
 
 
 def _renamed(tag: str, names: dict[str, str]) -> str:
@@ -110,28 +117,67 @@ def _renamed(tag: str, names: dict[str, str]) -> str:
     return "O" if names[label] == "O" else f"{prefix}-{names[label]}"
 
 
-def _rename(found: list[TokenRow], names: dict[str, str]) -> list[TokenRow]:
+def _rename(found: list[Row], names: dict[str, str]) -> list[Row]:
     """Rows with their labels under new names. Raises InputError for a name that no row has."""
     known = {tag for row in found for tag in row.tags or ()}
     known |= {tag.partition("-")[2] for tag in known}
     if missing := [name for name in names if name not in known]:
         raise unknown("label", missing[0], sorted(known - {""}), "the left side of `rename` is a label in the file")
-    return [
-        row if row.tags is None else replace(row, tags=tuple(_renamed(tag, names) for tag in row.tags)) for row in found
-    ]
+    return [row if row.tags is None else row.with_tags([_renamed(tag, names) for tag in row.tags]) for row in found]
 
 
-def rows(source: Source, data_dir: Path | None = None, report: Report | None = None) -> Loaded:
-    """Load a source whole."""
+def _labeled(found: list[Row], label: str) -> list[Row]:
+    """Texts that all get one label. Raises InputError where they have labels of their own."""
+    if not all(isinstance(row, TextRow) for row in found):
+        raise InputError("`label` is for texts with one label each")
+    if named := next((row for row in found if row.tags is not None), None):
+        raise InputError(
+            f"row {named.id} (line {named.line}) has a label of its own", "leave out `label`, or `rename` it"
+        )
+    return [replace(row, label=label) for row in found if isinstance(row, TextRow)]
+
+
+def _other(row: Row, column: str) -> str:
+    """What stands in a column that the format has no use for. Raises InputError where there is none."""
+    if column not in row.extra:
+        known = [name for name in row.extra if name != "json"]
+        raise unknown("column", column, known, "other columns: " + (", ".join(known) or "none"))
+    return str(row.extra[column])
+
+
+def _without(row: Row, column: str) -> Row:
+    """The text less the words that stand in the column too, in any case."""
+    assert isinstance(row, TextRow)
+    known = set(_other(row, column).casefold().split())
+    return replace(row, text=" ".join(word for word in row.text.split() if word.casefold() not in known))
+
+
+def _chosen(found: Iterator[Row], source: Source) -> list[Row]:
+    """What ``limit``, ``where``, ``without``, ``label`` and ``rename`` leave of the rows, in this order."""
+    kept = (row for row in found if all(_other(row, name) in values for name, values in source.where.items()))
+    rows = list(itertools.islice(kept, source.limit))
+    if source.without and not all(isinstance(row, TextRow) for row in rows):
+        raise InputError("`without` is for texts with one label each")
+    if source.without:
+        rows = [_without(row, source.without) for row in rows]
+    if source.label is not None:
+        rows = _labeled(rows, source.label)
+    return _rename(rows, source.rename) if source.rename else rows
+
+
+def rows(source: Source, data_dir: Path | None = None, report: Report | None = None, kind: str = "tokens") -> Loaded:
+    """Load a source of rows of ``kind`` whole."""
     strictly = report or Strictly()
     lang = parse(source.lang) if source.lang else ""
     notes: list[str] = []
     if source.card is not None:
         card = cards.load(source.card)
         block = card.nlpkit
+        if block.kind != kind:
+            raise InputError(f"card `{card.name}` holds {block.kind}, {kind} are wanted", "see `nlpkit data list`")
         path = find(card, source.split, data_dir)
         fmt: str = block.format.name
-        columns = {**block.format.columns, **source.columns}
+        columns = {**block.format.columns, **block.splits[source.split].columns, **source.columns}
         scheme = source.scheme or block.labels.scheme or "auto"
         paths, lang = [str(path)], lang or block.text.lang or ""
         if card.noncommercial:
@@ -142,19 +188,16 @@ def rows(source: Source, data_dir: Path | None = None, report: Report | None = N
             raise InputError("`files` names no file")
         if "-" in paths:
             raise InputError("a source cannot be stdin: it is read for its rows and again for its hash", "name a file")
-        fmt = source.format or formats.guess(paths[0], "conll")
-        if fmt == "text":
+        fmt = source.format or formats.guess(paths[0], formats.DEFAULT[kind], kind)
+        if fmt == "text" and source.label is None:
             raise InputError(
-                f"`{paths[0]}` looks like raw text, which has no tags", "if it has columns: data.format=conll"
+                f"`{paths[0]}` looks like raw text, which has no {'tags' if kind == 'tokens' else 'labels'}",
+                f"if it has columns: data.format={formats.DEFAULT[kind]}",
             )
         columns, scheme = dict(source.columns), source.scheme or "auto"
-    found = list(
-        itertools.islice(
-            itertools.chain.from_iterable(read_file(path, fmt, strictly, columns, lang) for path in paths), source.limit
-        )
+    found = _chosen(
+        itertools.chain.from_iterable(read_file(path, fmt, strictly, columns, lang, kind) for path in paths), source
     )
-    if source.rename:
-        found = _rename(found, source.rename)
     record: dict[str, Any] = {
         **source.model_dump(mode="json", exclude_none=True, exclude_defaults=True),
         "format": fmt,
@@ -163,7 +206,11 @@ def rows(source: Source, data_dir: Path | None = None, report: Report | None = N
         "sha256": {name: sha256(Path(path)) for name, path in zip(_names(paths), paths, strict=True)},
     }
     if source.card is not None:
-        record |= {"split": source.split, "licence": card.license, "redistribute": block.redistribute}
+        record |= {
+            "split": source.split,
+            "licence": block.splits[source.split].licence or card.license,
+            "redistribute": block.redistribute,
+        }
         known = block.splits[source.split].sha256
         if known and known not in record["sha256"].values():
             notes.append(f"`{paths[0]}` is not the version that card `{card.name}` describes")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from nlpkit.errors import InputError
 
@@ -32,6 +33,52 @@ class TokenRow:
     others: Sequence[tuple[Sequence[str], float]] = ()
     raw: bool = False
 
+    def with_tags(self, tags: Sequence[str]) -> TokenRow:
+        return replace(self, tags=tuple(tags))
+
+    def with_scores(self, scores: Sequence[float]) -> TokenRow:
+        return replace(self, scores=tuple(scores))
+
+
+@dataclass(frozen=True, slots=True)
+class TextRow:
+    """A text with one label, or None where unlabeled.
+
+    ``line`` is its line in its file; ``extra`` holds the other columns. A model fills in ``label``, its probability
+    (``score``) and, when asked, the best labels with their probabilities (``others``, best first). ``tokens``, ``tags``
+    and ``scores`` show the row as one with a single tag, for what works on any kind of row.
+    """
+
+    id: str
+    text: str
+    label: str | None = None
+    lang: str = ""
+    extra: dict[str, str] = field(default_factory=dict)
+    line: int = 0
+    score: float | None = None
+    others: Sequence[tuple[str, float]] = ()
+
+    @property
+    def tokens(self) -> Sequence[str]:
+        return self.text.split()
+
+    @property
+    def tags(self) -> Sequence[str] | None:
+        return None if self.label is None else (self.label,)
+
+    @property
+    def scores(self) -> Sequence[float] | None:
+        return None if self.score is None else (self.score,)
+
+    def with_tags(self, tags: Sequence[str]) -> TextRow:
+        return replace(self, label=tags[0])
+
+    def with_scores(self, scores: Sequence[float]) -> TextRow:
+        return replace(self, score=scores[0])
+
+
+Row = Any  # a TokenRow or a TextRow; the task knows which
+
 
 def surface(row: TokenRow) -> tuple[str, Sequence[tuple[int, int]]]:
     """The row's text and the offsets of its tokens; tokens joined by blanks where no text is known."""
@@ -45,7 +92,7 @@ def surface(row: TokenRow) -> tuple[str, Sequence[tuple[int, int]]]:
     return " ".join(row.tokens), offsets
 
 
-def refuse(row: TokenRow, texts: Iterable[str], signs: str, name: str) -> None:
+def refuse(row: Row, texts: Iterable[str], signs: str, name: str) -> None:
     """Raise InputError where one of ``texts`` is empty or holds one of ``signs``: the format ``name`` would break."""
     for text in texts:
         if not text or any(sign in text for sign in signs):

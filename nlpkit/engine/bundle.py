@@ -1,8 +1,9 @@
 """A bundle: one folder that is one model; encoders are readable by transformers too.
 
 ``bundle.json config.json README.md`` and, for an encoder, ``model.safetensors tokenizer.json tokenizer_config.json``,
-for a BiLSTM ``model.safetensors features.json``, for a linear CRF ``model.crfsuite``, for spaCy ``pipeline/``; never a
-pickle. What a kind of model does not need is not imported: a linear CRF starts without torch.
+for a BiLSTM ``model.safetensors features.json``, for n-grams ``model.safetensors``, for a linear CRF
+``model.crfsuite``, for spaCy ``pipeline/``; never a pickle. What a kind of model does not need is not imported: n-grams
+and a linear CRF start without torch.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from nlpkit.engine.recurrent import Words
 
 SPACY = "spacy:"  # begins the name of an installed pipeline
+ENDINGS = (".bin", ".ftz")  # end the name of a fastText model
 
 
 @dataclass
@@ -44,12 +46,19 @@ class Bundle:
 
 
 def load(name: str, device: str | None = None, task: str | None = None) -> Bundle:
-    """A bundle of nlpkit, any folder or Hub id that transformers reads as a token classifier, or ``spacy:NAME``.
+    """A bundle of nlpkit, any folder or Hub id that transformers reads as a token classifier, ``spacy:NAME``, or a
+    fastText model.
 
     ``task`` is what the model is wanted for, where it does not say so itself.
     """
     if name.startswith(SPACY):
         return _installed(name.removeprefix(SPACY), task or "ner", device)
+    if name.endswith(ENDINGS):
+        from nlpkit.engine.fasttext_model import FastText
+
+        _no_device(name, device)
+        model = FastText(Path(name))
+        return Bundle(None, model, None, {"task": "langid", "options": {}, "labels": model.labels, "max_length": 0})
     folder = folder_of(name)
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -61,13 +70,15 @@ def load(name: str, device: str | None = None, task: str | None = None) -> Bundl
         bundle_info.verify(folder, info)
     if kind.startswith("nlpkit-") and info is None:
         raise InputError(f"`{folder}` has no bundle.json", "copy or train the model again")
-    if kind in ("nlpkit-crf", "nlpkit-spacy"):
+    if kind in ("nlpkit-crf", "nlpkit-spacy", "nlpkit-ngrams"):
         _no_device(name, device)
         assert info is not None
         if kind == "nlpkit-crf":
             if "model.crfsuite" not in info.get("sha256", {}):  # crfsuite may crash on a damaged file
                 raise InputError(f"`{folder}` is damaged: no SHA-256 of model.crfsuite", "train the model again")
             from nlpkit.engine.linear_crf import LinearCrf as Kind
+        elif kind == "nlpkit-ngrams":
+            from nlpkit.engine.ngrams import Ngrams as Kind  # type: ignore[assignment]
         else:
             from nlpkit.engine.pipelines import Pipeline as Kind  # type: ignore[assignment]
         words = Kind.load(folder, config)
@@ -178,14 +189,15 @@ def prepared(bundle: Bundle, precision: str) -> Any:
     return lower_precision(bundle.model, precision)
 
 
-def save(path: Path, fill: Callable[[Path], None], info: dict[str, Any], card: str, seen: bytes) -> None:
+def save(path: Path, fill: Callable[[Path], None], info: dict[str, Any], card: str, seen: bytes | None) -> None:
     """Write a bundle under a temporary name, then rename it. ``fill`` writes the model into a folder."""
     temporary = path.with_name(f".{path.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         temporary.mkdir(parents=True)
         fill(temporary)
-        (temporary / SEEN).write_bytes(seen)
+        if seen is not None:
+            (temporary / SEEN).write_bytes(seen)
         facts = {"bundle": bundle_info.FORMAT, **info, "sha256": bundle_info.digests(temporary)}
         text = json.dumps(facts, ensure_ascii=False, indent=1)
         (temporary / "bundle.json").write_text(text + "\n", encoding="utf-8")

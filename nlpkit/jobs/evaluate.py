@@ -10,7 +10,7 @@ from typing import Any
 
 from nlpkit.config.recipe import Source
 from nlpkit.data import load
-from nlpkit.data.rows import TokenRow
+from nlpkit.data.rows import Row
 from nlpkit.errors import InputError
 from nlpkit.jobs.predict import Predictor
 from nlpkit.jobs.rundir import Say
@@ -26,24 +26,25 @@ _OPENINGS = ("B-", "I-", "E-", "S-", "L-", "U-")
 class Gold:
     """Rows to score against, with tags as they came and the scheme found in them."""
 
-    rows: list[TokenRow]
+    rows: list[Row]
     scheme: str
     mend: bool
 
 
 def load_gold(source: Source, data_dir: Path | None, say: Say, task: str, what: str = "gold") -> Gold:
-    loaded = load.rows(source, data_dir)
+    loaded = load.rows(source, data_dir, kind=named(task).head)
     for note in loaded.notes:
         say(f"note: {note}")
     load.require_tags(loaded.rows, what)
-    _look_right(loaded.rows, task, what)
+    if named(task).head == "tokens":
+        _look_right(loaded.rows, task, what)
     scheme = loaded.scheme
     if named(task).spans and scheme == "auto":
         scheme = spans.detect(row.tags for row in loaded.rows if row.tags)
     return Gold(loaded.rows, scheme, loaded.mend)
 
 
-def _look_right(rows: Sequence[TokenRow], task: str, what: str) -> None:
+def _look_right(rows: Sequence[Row], task: str, what: str) -> None:
     """Raise InputError where the tags are plainly of another kind: entities for pos, or parts of speech for ner."""
     tags = {tag for row in rows for tag in row.tags or ()} - {"O", "_"}
     as_spans = {tag for tag in tags if tag[:2] in _OPENINGS and len(tag) > 2}
@@ -55,9 +56,7 @@ def _look_right(rows: Sequence[TokenRow], task: str, what: str) -> None:
         raise InputError(f"the {what} tags ({some}, ...) are entity tags", "is this --task ner?")
 
 
-def compare(
-    gold: Gold, guess: Source, task: str, data_dir: Path | None, say: Say
-) -> tuple[list[TokenRow], list[TokenRow]]:
+def compare(gold: Gold, guess: Source, task: str, data_dir: Path | None, say: Say) -> tuple[list[Row], list[Row]]:
     """(gold, guess) rows ready to score. Raises InputError at the first row whose words differ."""
     other = load_gold(guess, data_dir, say, task, "guessed")
     if other.scheme != gold.scheme:
@@ -85,9 +84,7 @@ def compare(
     return prepare[0], prepare[1]
 
 
-def run_model(
-    gold: Gold, predictor: Predictor, poll: Callable[[], None] = lambda: None
-) -> tuple[list[TokenRow], list[TokenRow]]:
+def run_model(gold: Gold, predictor: Predictor, poll: Callable[[], None] = lambda: None) -> tuple[list[Row], list[Row]]:
     """(gold, guess) rows of a model. The model never sees the gold tags."""
     rows = [predictor.task.prepare(row, predictor.task.options, gold.scheme, gold.mend) for row in gold.rows]
     return rows, list(predictor(rows, poll=poll))
@@ -100,8 +97,8 @@ def scorer(task: str) -> Task:
 
 
 def score(
-    gold: Sequence[TokenRow],
-    guess: Sequence[TokenRow],
+    gold: Sequence[Row],
+    guess: Sequence[Row],
     task: str,
     by: str | None = None,
     seen: Callable[[str], bool] | None = None,
@@ -123,10 +120,8 @@ def score(
     return result
 
 
-def against(
-    gold: Sequence[TokenRow], guess: Sequence[TokenRow], baseline: Sequence[TokenRow], task: str
-) -> dict[str, Any]:
-    """Gain in the main metric over a baseline on the same rows: 95 % interval (paired bootstrap), p (permutation)."""
+def against(gold: Sequence[Row], guess: Sequence[Row], baseline: Sequence[Row], task: str) -> dict[str, Any]:
+    """Gain in the task's metric over a baseline on the same rows: 95 % interval (paired bootstrap), p (permutation)."""
     import numpy as np
 
     judge = scorer(task)
@@ -139,7 +134,7 @@ def against(
 
     low, high = significance.interval(both, gain)
     return {
-        "metric": judge.main_metric,
+        "metric": judge.compared or judge.main_metric,
         "difference": float(gain(both.sum(0)[None].astype(float))[0]),
         "low": low,
         "high": high,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import nlpkit
 from nlpkit.config.recipe import Recipe
 from nlpkit.data import formats
 from nlpkit.data.files import write_whole
-from nlpkit.data.rows import TokenRow
+from nlpkit.data.rows import Row
 from nlpkit.data.seen import Seen
 from nlpkit.engine import bundle
 from nlpkit.jobs import report
@@ -22,7 +22,7 @@ from nlpkit.jobs.rundir import RunDir, Say
 from nlpkit.metrics import calibration
 from nlpkit.tasks.base import Task
 
-Fill = Callable[[list[TokenRow]], list[TokenRow]]
+Fill = Callable[[list[Row]], list[Row]]
 
 
 def finish(
@@ -43,7 +43,7 @@ def finish(
     scores.
     """
     model = run.path / "model"
-    seen = Seen.of(row.tokens for stage in data.train for row in stage)
+    seen = Seen.of(row.tokens for stage in data.train for row in stage) if task.head == "tokens" else None
     scores: dict[str, Any] = {}
     scaling: calibration.Scaling | None = None
     metric = recipe.evaluate.select or task.main_metric
@@ -55,14 +55,14 @@ def finish(
         if name == "dev":
             scaling = calibration.fit(*before)
         if scaling is not None:
-            guess = [row if row.scores is None else replace(row, scores=scaling(row.scores)) for row in guess]
+            guess = [row if row.scores is None else row.with_scores(scaling(row.scores)) for row in guess]
         several = len({row.lang for row in rows}) > 1
         scores[name] = score(rows, guess, recipe.task, "lang" if several else None, seen)
         if before[0]:
             scores[name]["ece_before"] = calibration.ece(*before)
         fmt = next(entry["format"] for entry in data.record if entry["use"] == name)
         with write_whole(run.path / "predictions" / f"{name}.{fmt}") as file:
-            formats.named(fmt).write(guess, file, spans=task.spans)
+            formats.named(fmt, task.head).write(guess, file, spans=task.spans)
         low, high = scores[name]["interval"]  # of the task's main metric
         interval = f" (95 %: {low:.4f} to {high:.4f})" if metric == task.main_metric else ""
         say(f"{name} {metric} {scores[name][metric]:.4f}{interval}")
@@ -71,7 +71,7 @@ def finish(
         info["calibration"] = asdict(scaling)
     command = "nlpkit train recipe.yaml"  # as it lies in the run directory
     card = report.model_card(recipe, info, data.record, scores, command)
-    bundle.save(model, save, info, card, seen.to_bytes())
+    bundle.save(model, save, info, card, seen.to_bytes() if seen else None)
     run.write_json("metrics.json", {**metrics, **scores})
     run.done()
     return model
@@ -94,6 +94,7 @@ def _info(recipe: Recipe, task: Task, data: Data, scores: dict[str, Any], max_le
         ],
         "metrics": {name: brief(score) for name, score in scores.items()},
     }
+    info |= task.facts((row for stage in data.train for row in stage), scores)
     if recipe.model.pooling != "first" or recipe.model.crf:
         info["tagger"] = {"pooling": recipe.model.pooling, "crf": recipe.model.crf}
     places = {row.extra["conllu:tag"] for stage in data.train for row in stage if "conllu:tag" in row.extra}

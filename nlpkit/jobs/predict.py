@@ -11,7 +11,7 @@ from typing import Any
 from nlpkit.data.features import Feature, Output, WordTagger
 from nlpkit.data.files import Report, Strictly
 from nlpkit.data.load import read_file
-from nlpkit.data.rows import TokenRow
+from nlpkit.data.rows import Row, TextRow, TokenRow
 from nlpkit.data.seen import Seen
 from nlpkit.data.tokenize import for_language
 from nlpkit.errors import InputError
@@ -25,7 +25,7 @@ CHUNK = 1024
 Run = Callable[[list[Feature]], list[Output]]
 
 
-def fill(task: Task, rows: Sequence[TokenRow], tokenizer: Any, max_length: int, run: Run) -> list[TokenRow]:
+def fill(task: Task, rows: Sequence[Row], tokenizer: Any, max_length: int, run: Run) -> list[Row]:
     """The rows with their tags and scores filled in by ``run``; every row and every word, in order."""
     features = task.encode(rows, tokenizer, max_length, learn=False)
     by_row: dict[int, list[tuple[Feature, Output]]] = {}
@@ -35,15 +35,31 @@ def fill(task: Task, rows: Sequence[TokenRow], tokenizer: Any, max_length: int, 
 
 
 def fill_words(
-    task: Task, rows: Sequence[TokenRow], tagger: WordTagger, poll: Callable[[], None] = lambda: None
-) -> list[TokenRow]:
-    """The same by a model that needs no sub-words."""
+    task: Task, rows: Sequence[Row], tagger: WordTagger, poll: Callable[[], None] = lambda: None
+) -> list[Row]:
+    """The same by a model that takes words."""
     outputs = tagger.tag_words([row.tokens for row in rows], poll)
     filled = []
     for number, (row, output) in enumerate(zip(rows, outputs, strict=True)):
         feature = Feature(number, [], None, [], list(range(len(row.tokens))), [], 0)
         filled.append(task.decode(row, [(feature, output)]))
     return filled
+
+
+def fill_whole(task: Task, rows: Sequence[Any], model: Any, poll: Callable[[], None] = lambda: None) -> list[Any]:
+    """The same by a model that needs no sub-words: one that takes words, or texts."""
+    if task.head == "tokens":
+        return fill_words(task, rows, model, poll)
+    return decoded(task, rows, model.tag_texts([row.text for row in rows], poll))
+
+
+def decoded(task: Task, rows: Sequence[Any], outputs: Sequence[Output]) -> list[Any]:
+    """Texts with the answers of a model filled in; an output without labels is no answer."""
+    feature = Feature(0, [], None, [0], [0], [], 0)
+    return [
+        task.decode(row, [(feature, output)] if output.labels else [])
+        for row, output in zip(rows, outputs, strict=True)
+    ]
 
 
 class Predictor:
@@ -74,7 +90,7 @@ class Predictor:
         self._model = bundle.prepared(self._bundle, precision)
         self._batch_tokens = batch_tokens or 1024
         self._nbest = nbest
-        if nbest > 1 and self._bundle.tokenizer is None:
+        if nbest > 1 and self._bundle.tokenizer is None and self.task.head == "tokens":
             raise InputError(f"`{model}` gives one answer only", "--nbest is for models with sub-words or a BiLSTM")
         if batch_tokens is not None and self._bundle.tokenizer is None:
             raise InputError(f"`{model}` reads row by row", "leave out --batch-tokens")
@@ -86,16 +102,54 @@ class Predictor:
         """Which words stood in the model's training rows, where the model knows."""
         return Seen.load(self._bundle.path) if self._bundle.path is not None else None
 
+    def answers(
+        self,
+        texts: Sequence[str],
+        *,
+        top: int = 1,
+        allowed: Sequence[str] | None = None,
+        poll: Callable[[], None] = lambda: None,
+    ) -> list[list[tuple[str, float]]]:
+        """The ``top`` labels of each text with their probabilities, best first; none where nothing can be told.
+
+        Only the labels ``allowed`` are given, where named; not every kind of model can do that.
+        """
+        if hasattr(self._model, "tag_texts"):
+            outputs = self._model.tag_texts(texts, poll, top=top, allowed=allowed)
+            rows = decoded(self.task, [TextRow("", text) for text in texts], outputs)
+        elif allowed is not None:
+            raise InputError("this kind of model cannot be told which labels to give", "leave out --only")
+        else:
+            rows = self._filled([TextRow("", text) for text in texts], poll)
+        found: list[list[tuple[str, float]]] = []
+        for row in rows:
+            best = (
+                list(row.others) if top > 1 and row.others else [(row.label, row.score if row.score is not None else 1)]
+            )
+            if self._calibrated is not None:
+                best = [(label, self._calibrated([score])[0]) for label, score in best]
+            found.append([] if row.label is None else best)
+        return found
+
+    def shares(self, texts: Sequence[str], allowed: Sequence[str]) -> list[list[float]]:
+        """How the probability of each text is shared among the labels ``allowed``, in their order."""
+        found = []
+        for best in self.answers(texts, top=len(allowed), allowed=allowed):
+            chances = dict(best)
+            total = sum(chances.values()) or 1.0
+            found.append([chances.get(label, 0.0) / total for label in allowed])
+        return found
+
     def replace_model(self, model: Any) -> None:
         """Answer with another model of the same inputs and outputs."""
         self._model = model
 
-    def cut(self, row: TokenRow) -> TokenRow:
+    def cut(self, row: Row) -> Row:
         """A row of raw text cut into words as the model's data were: by its own tokenizer, or that of the language.
 
         The language is the row's, or the model's where it has learned one only.
         """
-        if not row.raw or row.text is None:
+        if not isinstance(row, TokenRow) or not row.raw or row.text is None:
             return row
         own = getattr(self._model, "words", None)
         langs = self.info.get("languages", [])
@@ -104,20 +158,20 @@ class Predictor:
         return replace(row, tokens=tuple(row.text[start:end] for start, end in offsets), offsets=offsets)
 
     def __call__(
-        self, rows: Iterable[TokenRow], *, chunk: int = CHUNK, poll: Callable[[], None] = lambda: None
-    ) -> Iterator[TokenRow]:
+        self, rows: Iterable[Row], *, chunk: int = CHUNK, poll: Callable[[], None] = lambda: None
+    ) -> Iterator[Row]:
         """Yield the rows filled in; at most ``chunk`` of them are in memory. ``poll`` is called between batches."""
         rows = iter(rows)
         while part := [self.cut(row) for row in itertools.islice(rows, chunk)]:
             for row in self._filled(part, poll):
                 if self._calibrated is not None and row.scores is not None:
-                    row = replace(row, scores=self._calibrated(row.scores))
+                    row = row.with_scores(self._calibrated(row.scores))
                 yield row
 
-    def _filled(self, part: list[TokenRow], poll: Callable[[], None]) -> list[TokenRow]:
+    def _filled(self, part: list[Row], poll: Callable[[], None]) -> list[Row]:
         tokenizer = self._bundle.tokenizer
         if tokenizer is None:
-            return fill_words(self.task, part, self._model, poll)
+            return fill_whole(self.task, part, self._model, poll)
         from nlpkit.engine.predict import scores
 
         def run(features: list[Feature]) -> list[Output]:
@@ -128,17 +182,22 @@ class Predictor:
 
 
 def read_inputs(
-    files: list[str], fmt: str | None, columns: dict[str, int | str], lang: str, report: Report | None = None
-) -> Iterator[TokenRow]:
+    files: list[str],
+    fmt: str | None,
+    columns: dict[str, int | str],
+    lang: str,
+    report: Report | None = None,
+    kind: str = "tokens",
+) -> Iterator[Row]:
     """Rows of all files in turn; no file is stdin. The format is guessed from the name, else raw text."""
     from nlpkit.data import formats
 
     for path in files or ["-"]:
-        yield from read_file(path, fmt or formats.guess(path, "text"), report or Strictly(), columns, lang)
+        yield from read_file(path, fmt or formats.guess(path, "text", kind), report or Strictly(), columns, lang, kind)
 
 
 def predict(
-    rows: Iterable[TokenRow], model: str, *, task: str | None = None, precision: str = "fp32", device: str | None = None
-) -> Iterator[TokenRow]:
+    rows: Iterable[Row], model: str, *, task: str | None = None, precision: str = "fp32", device: str | None = None
+) -> Iterator[Row]:
     """Yield ``rows`` with their tags and scores filled in by ``model`` (a folder, or a Hub id when online)."""
     return Predictor(model, task=task, precision=precision, device=device)(rows)

@@ -15,7 +15,7 @@ from nlpkit.config import recipe as recipes
 from nlpkit.config.recipe import Recipe, Source
 from nlpkit.config.strict_yaml import Lines
 from nlpkit.data import load, overlap
-from nlpkit.data.rows import TokenRow
+from nlpkit.data.rows import Row
 from nlpkit.errors import InputError
 from nlpkit.jobs.rundir import RunDir, Say, environment
 from nlpkit.tasks import named
@@ -50,12 +50,24 @@ def load_recipe(name: str, overrides: list[str] | None = None) -> Recipe:
             line = lines.get(("task",), 1)
             found.append((f"line {line}" if line else "override") + f": task: {error.message}")
     if recipe is not None:
+        found += _wrong_family(recipe, lines)
         found += _unknown_cards(recipe, lines)
     if found or recipe is None:
         raise explain.refuse(
             where, sorted(found, key=_line_number), "keys: docs/reference/recipe.md; cards: `nlpkit data list`"
         )
     return recipes.resolve(recipe)
+
+
+def _wrong_family(recipe: Recipe, lines: Lines) -> Iterator[str]:
+    try:
+        families = named(recipe.task).families
+    except InputError:  # told elsewhere
+        return
+    if recipe.model.family not in families:
+        line = lines.get(("model",), 0)
+        where = f"line {line}" if line else "override"
+        yield f"{where}: model: {recipe.task} has no family {recipe.model.family}, it has {', '.join(families)}"
 
 
 def _unknown_cards(recipe: Recipe, lines: Lines) -> Iterator[str]:
@@ -88,10 +100,10 @@ def _line_number(text: str) -> int:
 class Data:
     """The rows of a run, and what data.json says of them."""
 
-    train: list[list[TokenRow]] = field(default_factory=list)  # one list a stage
+    train: list[list[Row]] = field(default_factory=list)  # one list a stage
     sources: list[list[int]] = field(default_factory=list)  # for each of them, the number of its source in the stage
-    dev: list[TokenRow] = field(default_factory=list)
-    test: list[TokenRow] = field(default_factory=list)
+    dev: list[Row] = field(default_factory=list)
+    test: list[Row] = field(default_factory=list)
     record: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -102,8 +114,8 @@ def load_data(recipe: Recipe, data_dir: Path | None, say: Say) -> Data:
     data = Data()
     said: set[str] = set()
 
-    def rows(source: Source, use: str) -> list[TokenRow]:
-        loaded = load.rows(source, data_dir)
+    def rows(source: Source, use: str) -> list[Row]:
+        loaded = load.rows(source, data_dir, kind=task.head)
         scheme = loaded.scheme
         load.require_tags(loaded.rows, use)
         for note in loaded.notes:
@@ -142,7 +154,7 @@ def load_data(recipe: Recipe, data_dir: Path | None, say: Say) -> Data:
     return data
 
 
-def _illegal(rows: list[TokenRow], scheme: str) -> str:
+def _illegal(rows: list[Row], scheme: str) -> str:
     """How many tags break the scheme, and where the first one stands; the empty string for none."""
     found = [(row, at, what) for row in rows for at, what in faults(row.tags or (), scheme)]
     if not found:

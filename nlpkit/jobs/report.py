@@ -11,10 +11,18 @@ from nlpkit.tasks import named
 from nlpkit.text.langcodes import bcp47
 
 
-def scores_table(scores: dict[str, Any], unit: str) -> list[str]:
-    """Lines of a table: precision, recall, F1 and support of each ``unit`` (type, tag), then the averages."""
+def scores_table(scores: dict[str, Any], unit: str, most: int = 0) -> list[str]:
+    """Lines of a table: precision, recall, F1 and support of each ``unit`` (type, tag), then the averages.
+
+    Of more than ``most`` units the weakest are shown.
+    """
     lines = [f"{unit:<16} {'P':>7} {'R':>7} {'F1':>7} {'gold':>7}"]
-    rows = [*scores[f"per_{unit}"].items(), *([("micro", scores)] if "f1" in scores else [])]
+    table = {name: entry for name, entry in scores[f"per_{unit}"].items() if not most or entry["support"]}
+    if most and len(table) > most:
+        weak = sorted(table, key=lambda name: table[name]["f1"])[:most]
+        lines.insert(0, f"the {most} weakest of {len(table)}:")
+        table = {name: table[name] for name in weak}
+    rows = [*table.items(), *([("micro", scores)] if "f1" in scores else [])]
     for name, entry in rows:
         values = " ".join(f"{entry[key]:>7.4f}" for key in ("precision", "recall", "f1"))
         lines.append(f"{name:<16} {values} {entry['support']:>7}")
@@ -32,7 +40,8 @@ def _data_line(entry: dict[str, Any]) -> str:
 
 
 _FEW = 200
-_OPEN = ("cc0-1.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0")
+_MOST = 40  # labels that a card lists
+_OPEN = ("cc0-1.0", "unicode-3.0", "mixed-open", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0")
 
 
 def _licence(licences: list[str]) -> str:
@@ -42,8 +51,14 @@ def _licence(licences: list[str]) -> str:
     return "cc-by-sa-4.0" if any("-sa-" in name for name in licences) else licences[-1]
 
 
-_METRICS = {"f1": "span F1, strict IOB2", "accuracy": "accuracy"}
-_LIBRARIES = {"spacy": "spacy", "bilstm": "nlpkit", "crf": "nlpkit"}  # any other loads in transformers
+_METRICS = {"f1": "span F1, strict IOB2", "accuracy": "accuracy", "macro_f1": "macro F1"}
+_PIPELINES = {"tokens": "token-classification", "texts": "text-classification"}
+_LIBRARIES = {
+    "spacy": "spacy",
+    "bilstm": "nlpkit",
+    "crf": "nlpkit",
+    "ngrams": "nlpkit",
+}  # any other loads in transformers
 
 
 def _dataset(use: str, entries: list[dict[str, Any]]) -> dict[str, str]:
@@ -74,16 +89,21 @@ def _limits(info: dict[str, Any], scores: dict[str, Any], metric: str) -> list[s
     return lines
 
 
+def _languages(info: dict[str, Any]) -> list[str]:
+    """The languages a model is for: those of its rows, or its labels where it names languages."""
+    return list(info["labels"] if info["task"] == "langid" else info["languages"])
+
+
 def model_card(
     recipe: Recipe, info: dict[str, Any], data: list[dict[str, Any]], scores: dict[str, Any], command: str
 ) -> str:
     """The text of README.md in a bundle."""
-    task = named(recipe.task)
+    task, labels = named(recipe.task), info["labels"]
     metric = task.main_metric
     licences = sorted({entry["licence"] for entry in data if entry["use"].startswith("train") and "licence" in entry})
     results = [
         {
-            "task": {"type": "token-classification"},
+            "task": {"type": _PIPELINES[task.head]},
             "dataset": _dataset(use, [entry for entry in data if entry["use"] == use]),
             "metrics": [{"type": metric, "value": round(score[metric], 4), "name": _METRICS[metric]}],
         }
@@ -91,10 +111,10 @@ def model_card(
     ]
     library = _LIBRARIES.get(recipe.model.family, "transformers")
     front: dict[str, Any] = {
-        "language": [bcp47(lang) for lang in info["languages"]] or ["und"],
+        "language": sorted({bcp47(lang) for lang in _languages(info)}) or ["und"],
         "license": _licence(licences),
         "library_name": library,
-        "pipeline_tag": "token-classification",
+        "pipeline_tag": _PIPELINES[task.head],
         "tags": ["nlpkit", recipe.task],
         "metrics": [metric],
     }
@@ -108,7 +128,7 @@ def model_card(
         "---", strict_yaml.dumps(front).strip(), "---", "",
         f"# {recipe.about}", "",
         f"A model for {recipe.task}, {origin} with nlpkit {info['nlpkit']}.", "",
-        f"Labels: {', '.join(info['labels'])}.", "",
+        f"Labels: {', '.join(labels)}." if len(labels) <= _MOST else f"{len(labels)} labels.", "",
         "## Data", "", *[_data_line(entry) for entry in data], "",
     ]  # fmt: skip
     if licences:
@@ -121,7 +141,7 @@ def model_card(
         ]
     parts += ["## Scores", ""]
     for use, score in scores.items():
-        lines = [f"{use}: {task.lines(score)[0]}", *task.lines(score)[1:], "", *scores_table(score, task.unit)]
+        lines = [f"{use}: {task.lines(score)[0]}", *task.lines(score)[1:], "", *scores_table(score, task.unit, _MOST)]
         if "by_lang" in score:
             lines += ["", f"{'language':<16} {metric:>9} {'rows':>7}"]
             lines += [f"{lang:<16} {part[metric]:>9.4f} {part['rows']:>7}" for lang, part in score["by_lang"].items()]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nlpkit.config.recipe import WHOLE, Recipe
-from nlpkit.data.rows import TokenRow
+from nlpkit.data.rows import Row
 from nlpkit.errors import InputError, Preempted
 from nlpkit.jobs import whole
 from nlpkit.jobs.finish import brief, finish
@@ -210,7 +210,7 @@ class _Training:
             return True
         return False
 
-    def _fill(self, rows: list[TokenRow]) -> list[TokenRow]:
+    def _fill(self, rows: list[Row]) -> list[Row]:
         run = partial(self.session.scores, poll=self.signals.poll)
         return fill(self.task, rows, self.session.tokenizer, self.session.max_length, run)
 

@@ -1,4 +1,4 @@
-"""Families that a library trains in one go: the linear CRF and spaCy. The run directory is the same."""
+"""Families that train in one go: the linear CRF, spaCy, n-grams. The run directory is the same."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from nlpkit.config.recipe import CrfScratch, Recipe
+from nlpkit.config.recipe import CrfScratch, NgramScratch, Recipe
 from nlpkit.data.rows import TokenRow
 from nlpkit.errors import InputError
 from nlpkit.jobs.finish import finish
-from nlpkit.jobs.predict import fill_words
+from nlpkit.jobs.predict import fill_whole
 from nlpkit.jobs.prepare import Data, Tick, begin, load_data, ready
 from nlpkit.jobs.rundir import Say, open_run
 from nlpkit.jobs.signals import Signals
@@ -20,7 +20,7 @@ from nlpkit.tasks.base import Task
 
 
 def train(recipe: Recipe, out: Path, *, data_dir: Path | None, overwrite: bool, say: Say, tick: Tick) -> Path:
-    """As ``jobs.train.train``. A run that was stopped begins again: these libraries keep no checkpoints."""
+    """As ``jobs.train.train``. A run that was stopped begins again: these families keep no checkpoints."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise InputError(f"the family {recipe.model.family} trains in one process", "leave out accelerate launch")
     began = time.monotonic()
@@ -37,7 +37,7 @@ def train(recipe: Recipe, out: Path, *, data_dir: Path | None, overwrite: bool, 
             model = learn(recipe, task, data, run.path / "work", signals, say, tick)
             say(f"model: {model.weights():,} weights")
             return finish(
-                run, recipe, task, data, lambda rows: fill_words(task, rows, model, signals.poll), model.save,
+                run, recipe, task, data, lambda rows: fill_whole(task, rows, model, signals.poll), model.save,
                 max_length=0, say=say, metrics={"seconds": round(time.monotonic() - began, 1)},
             )  # fmt: skip
         finally:
@@ -67,6 +67,13 @@ def learn(recipe: Recipe, task: Task, data: Data, work: Path, signals: Signals, 
         work.rmdir()
         signals.poll()
         return model
+    if isinstance(recipe.model.scratch, NgramScratch):
+        from nlpkit.engine.ngram_training import train as train_ngrams
+
+        return train_ngrams(
+            recipe.model.scratch, task.labels, rows, data.dev,
+            seed=recipe.seed, say=say, tick=tick, poll=signals.poll,
+        )  # fmt: skip
     from nlpkit.engine.pipelines import Pipeline
 
     assert recipe.model.spacy is not None

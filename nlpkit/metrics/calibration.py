@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nlpkit.metrics.significance import Array
+
 BINS = 10
 _LEAST = 50  # answers to learn a scaling from
 _EDGE = 1e-6
@@ -74,3 +76,23 @@ def fit(scores: Sequence[float], right: Sequence[bool]) -> Scaling | None:
         if abs(step1) + abs(step0) < 1e-9:
             break
     return Scaling(round(slope, 6), round(shift, 6)) if slope > 0 else None
+
+
+def logistic(features: Array, right: Array, weights: Array | None = None, ridge: float = 1e-3) -> tuple[float, ...]:
+    """Weights of the logistic regression of ``right`` (n) on ``features`` (n, k), by Newton's method.
+
+    ``weights`` (n) say how much each answer counts.
+    """
+    import numpy as np
+
+    count = np.ones(len(right)) if weights is None else np.asarray(weights, np.float64)
+    found = np.zeros(features.shape[1])
+    for _ in range(50):
+        chance = 1 / (1 + np.exp(-np.clip(features @ found, -30, 30)))
+        slope = features.T @ (count * (chance - right)) + ridge * found
+        curve = (features * (count * chance * (1 - chance))[:, None]).T @ features + ridge * np.eye(len(found))
+        step = np.linalg.solve(curve, slope)
+        found -= step * min(1.0, 3.0 / max(1e-9, float(np.abs(step).max())))
+        if float(np.abs(step).max()) < 1e-8:
+            break
+    return tuple(round(float(weight), 6) for weight in found)

@@ -1,4 +1,4 @@
-"""Scores of one label a word: accuracy, precision, recall and F1 of each label, confusions."""
+"""Scores of one label a word or a text: accuracy, precision, recall and F1 of each label, confusions."""
 
 from __future__ import annotations
 
@@ -35,6 +35,67 @@ def row_counts(gold: Sequence[Labels], guess: Sequence[Labels]) -> Array:
     return counts
 
 
+def macro_interval(gold: Sequence[str], guess: Sequence[str]) -> tuple[float, float]:
+    """95 % percentile interval of macro F1 over the gold labels under resampling of the rows (Efron, 1979)."""
+    import numpy as np
+
+    if not gold:
+        return (0.0, 0.0)
+    names = sorted(set(gold))
+    number = {name: at for at, name in enumerate(names)}
+    right = np.array([number[name] for name in gold])
+    said = np.array([number.get(name, len(names)) for name in guess])
+    random = np.random.default_rng(significance.SEED)
+    values = np.empty(significance.RESAMPLES)
+    for at in range(significance.RESAMPLES):
+        drawn = random.integers(0, len(right), len(right))
+        a, b = right[drawn], said[drawn]
+        wanted = np.bincount(a, minlength=len(names))
+        given = np.bincount(b, minlength=len(names) + 1)[:-1]
+        good = np.bincount(a[a == b], minlength=len(names))
+        there = wanted > 0
+        values[at] = np.mean(2 * good[there] / (wanted + given)[there])
+    ends: list[float] = np.quantile(values, [0.025, 0.975]).tolist()
+    return (ends[0], ends[1])
+
+
+def score_texts(gold: Sequence[str], guess: Sequence[str], *, interval: bool = True) -> dict[str, Any]:
+    """Scores of one label a text; the empty label is an answer not given, and wrong.
+
+    Keys: accuracy, macro_f1 (over the labels in ``gold``), interval (of macro_f1: 95 %, bootstrap over texts),
+    per_label, confusions, rows, support, classes, signature.
+    """
+    pairs = Counter(zip(gold, guess, strict=True))
+    found = _table(pairs)
+    own = [entry["f1"] for entry in found["per_label"].values() if entry["support"]]
+    low, high = macro_interval(gold, guess) if interval else (0.0, 0.0)
+    return {
+        **found,
+        "macro_f1": ratio(sum(own), len(own)),
+        "interval": [low, high],
+        "rows": len(gold),
+        "classes": len(own),
+        "signature": f"labels|unit:text|macro:gold|ci:95|boot:{significance.RESAMPLES}|seed:{significance.SEED}"
+        f"|version:{nlpkit.__version__}",
+    }
+
+
+def _table(pairs: Counter[tuple[str, str]]) -> dict[str, Any]:
+    """accuracy, per_label, confusions and support of counted (gold, guess) pairs."""
+    wanted, given = Counter[str](), Counter[str]()
+    for (a, b), count in pairs.items():
+        wanted[a] += count
+        given[b] += count
+    names = sorted({*wanted, *given} - {""})
+    wrong = sorted(((a, b, count) for (a, b), count in pairs.items() if a != b), key=lambda c: (-c[2], c[0], c[1]))
+    return {
+        "accuracy": ratio(sum(pairs[name, name] for name in names), wanted.total()),
+        "per_label": {name: prf(pairs[name, name], given[name], wanted[name]) for name in names},
+        "confusions": [list(entry) for entry in wrong[:_SHOWN]],
+        "support": wanted.total(),
+    }
+
+
 def score(
     gold: Sequence[Labels],
     guess: Sequence[Labels],
@@ -58,20 +119,14 @@ def score(
                 group = known if seen(word) else new
                 group[0] += a == b and a != NONE
                 group[1] += a != NONE
-    wanted, given = Counter[str](), Counter[str]()
-    for (a, b), count in pairs.items():
-        wanted[a] += count
-        given[b] += count
-    per_tag = {name: prf(pairs[name, name], given[name], wanted[name]) for name in sorted({*wanted, *given})}
+    table = _table(pairs)
+    per_tag = table.pop("per_label")
     low, high = significance.interval(row_counts(gold, guess), accuracy_of)
-    wrong = sorted(((a, b, count) for (a, b), count in pairs.items() if a != b), key=lambda c: (-c[2], c[0], c[1]))
     result: dict[str, Any] = {
-        "accuracy": ratio(sum(pairs[name, name] for name in per_tag), wanted.total()),
+        **table,
         "interval": [low, high],
         "macro_f1": ratio(sum(entry["f1"] for entry in per_tag.values()), len(per_tag)),
         "per_tag": per_tag,
-        "confusions": [list(found) for found in wrong[:_SHOWN]],
-        "support": wanted.total(),
         "rows": len(gold),
         "tokens": sum(len(row) for row in gold),
         "signature": f"labels|unit:word|ci:95|boot:{significance.RESAMPLES}|seed:{significance.SEED}"
@@ -80,5 +135,5 @@ def score(
     if seen is not None and words is not None:
         result["accuracy_known"] = ratio(*known)
         result["accuracy_unknown"] = ratio(*new)
-        result["unknown"] = ratio(new[1], wanted.total())
+        result["unknown"] = ratio(new[1], table["support"])
     return result

@@ -115,7 +115,7 @@ def test_truncated_gz_is_an_error_at_the_line_where_it_ends(put, refused) -> Non
     found, problems = lines(put(whole))
     assert codes(problems) == [("gzip", len(found) + 1)]
     assert 1000 < len(found) < 3000
-    assert f"f:{len(found) + 1}: the gz file is broken or cut off here" in refused(whole, "conll")
+    assert f"f:{len(found) + 1}: the packed file is broken or cut off here" in refused(whole, "conll")
 
 
 @pytest.mark.parametrize("keep", [2, 5, 10, 15])
@@ -161,7 +161,7 @@ def test_a_line_just_under_the_limit_is_read(put) -> None:
     assert ([len(text) for _, text in found], problems) == ([MAX_LINE - 1, 1], [])
 
 
-@pytest.mark.parametrize("fmt", formats.READ)
+@pytest.mark.parametrize("fmt", formats.READ["tokens"])
 def test_an_empty_file_has_no_rows(read, fmt: str) -> None:
     assert read("", fmt) == []
 
@@ -171,7 +171,7 @@ def test_a_blank_file_has_no_rows(read, fmt: str) -> None:
     assert read("\n\n \n\t\n", fmt) == []
 
 
-@pytest.mark.parametrize("fmt", formats.READ)
+@pytest.mark.parametrize("fmt", formats.READ["tokens"])
 def test_a_folder_and_a_missing_file_are_named(tmp_path: Path, fmt: str) -> None:
     for path, what in ((tmp_path, "is a folder"), (tmp_path / "none", "no file")):
         with pytest.raises(InputError, match=what) as caught:
@@ -269,7 +269,7 @@ def test_the_format_is_guessed_from_the_name(path: str, fmt: str) -> None:
 
 
 def test_an_unknown_format_is_named(put) -> None:
-    with pytest.raises(InputError, match="no format is called `csv`"):
+    with pytest.raises(InputError, match="no format of tokens is called `csv`"):
         list(read_file(put(""), "csv", Strictly()))
     with pytest.raises(InputError, match="written, not read"):
         list(read_file(put(""), "entities", Strictly()))
@@ -292,7 +292,7 @@ HOSTILE = st.one_of(
 )
 
 
-@pytest.mark.parametrize("fmt", formats.READ)
+@pytest.mark.parametrize("fmt", formats.READ["tokens"])
 @settings(max_examples=150, deadline=5000)
 @given(content=HOSTILE)
 def test_whatever_the_bytes_only_our_errors_are_raised(put, fmt: str, content: bytes) -> None:

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from nlpkit.data.formats import html
+from nlpkit.data.formats.tokens import html
 from nlpkit.data.rows import TokenRow
 
 NASTY = '"><img src=x onerror=alert(1)>'

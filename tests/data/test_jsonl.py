@@ -313,7 +313,7 @@ def test_written_offsets_give_the_entity(read, dump, row: TokenRow) -> None:
 @settings(deadline=None, max_examples=200)
 @given(tagged())
 def test_text_and_entities_alone_give_the_same_entities(read, row: TokenRow) -> None:
-    from nlpkit.data.formats.jsonl import entities
+    from nlpkit.data.formats.tokens.jsonl import entities
 
     found = [item for item in entities(row) if item["text"].strip() == item["text"]]
     (again,) = read(line(text=row.text, entities=found), "jsonl")

@@ -1,4 +1,8 @@
-"""One file a format: ``read(lines, where, report, columns)`` yields rows, ``write(rows, file)`` writes them."""
+"""One file a format, in a folder for each kind of row.
+
+``read(lines, where, report, columns)`` yields rows, ``write(rows, file)`` writes them; ``PLACES`` are the names that
+``columns`` may hold.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +11,25 @@ from types import ModuleType
 
 from nlpkit.errors import InputError
 
-READ = ("conll", "conllu", "jsonl", "tsv", "text")
-WRITE = ("conll", "conllu", "jsonl", "tsv", "text", "entities", "html")
+READ = {"tokens": ("conll", "conllu", "jsonl", "tsv", "text"), "texts": ("tsv", "csv", "jsonl", "text")}
+WRITE = {"tokens": (*READ["tokens"], "entities", "html"), "texts": ("tsv", "csv", "jsonl")}
+DEFAULT = {"tokens": "conll", "texts": "tsv"}  # of a labeled file whose name does not tell
 _ENDINGS = {
     ".conllu": "conllu", ".conll": "conll", ".iob": "conll", ".iob2": "conll", ".bio": "conll",
-    ".jsonl": "jsonl", ".json": "jsonl", ".tsv": "tsv", ".txt": "text",
+    ".jsonl": "jsonl", ".json": "jsonl", ".tsv": "tsv", ".csv": "csv", ".txt": "text",
 }  # fmt: skip
 
 
-def named(name: str) -> ModuleType:
-    """The module of a format."""
-    if name not in WRITE:
-        raise InputError(f"no format is called `{name}`", "formats: " + ", ".join(WRITE))
-    return import_module(f"nlpkit.data.formats.{name}")
+def named(name: str, kind: str = "tokens") -> ModuleType:
+    """The module of a format for rows of ``kind``."""
+    known = dict.fromkeys((*READ[kind], *WRITE[kind]))
+    if name not in known:
+        raise InputError(f"no format of {kind} is called `{name}`", "formats: " + ", ".join(known))
+    return import_module(f"nlpkit.data.formats.{kind}.{name}")
 
 
-def guess(path: str, default: str) -> str:
-    """The format by the file's name, a final ``.gz`` aside."""
-    stem = path.lower().removesuffix(".gz")
-    return next((name for ending, name in _ENDINGS.items() if stem.endswith(ending)), default)
+def guess(path: str, default: str, kind: str = "tokens") -> str:
+    """The format by the file's name, a final ``.gz`` or ``.zst`` aside."""
+    stem = path.lower().removesuffix(".gz").removesuffix(".zst")
+    found = next((name for ending, name in _ENDINGS.items() if stem.endswith(ending)), default)
+    return found if found in (*READ[kind], *WRITE[kind]) else default

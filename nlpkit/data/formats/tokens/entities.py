@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import IO
 
-from nlpkit.data.formats.jsonl import entities
+from nlpkit.data.formats.tokens.jsonl import entities
 from nlpkit.data.rows import TokenRow
 from nlpkit.errors import InputError
 

@@ -10,54 +10,29 @@ Write: all of these, with offsets that satisfy ``text[start:end]``.
 from __future__ import annotations
 
 import json
-import math
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import IO, Any
 
 from nlpkit.data.files import Lines, Problem, Report
+from nlpkit.data.formats.json_lines import Bad, objects
 from nlpkit.data.rows import TokenRow, surface
 from nlpkit.text.spans import Span, from_spans, to_spans
 from nlpkit.text.tokens import words
 
 PLACES = ("id", "text", "tokens", "tags", "entities", "lang")  # what `columns` may name
-
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-
-
 _OWN = ("offsets", "tags", "scores", "nbest", "tokens", "text", "id", "lang")
 _SPANS = ("entities", "spans", "label")  # read as entities where they are lists
-
-
-class _Bad(Exception):
-    """One row that cannot be read: (code, what, fix)."""
 
 
 def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]) -> Iterator[TokenRow]:
     """Yield rows; ``columns`` renames keys, e.g. ``{text: sentence, tags: ner_tags}``."""
     keys = {name: str(columns.get(name, name)) for name in ("id", "text", "tokens", "tags", "entities", "lang")}
-    count = 0
-    for number, line in lines:
-        if not line.strip():
-            report(
-                Problem(
-                    where,
-                    number,
-                    "empty-line",
-                    "an empty line",
-                    "skipped; JSON Lines has one object a line",
-                    warning=True,
-                )
-            )
-            continue
-        count += 1
+    for count, (number, data) in enumerate(objects(lines, where, report), 1):
         try:
-            data = _parse(line)
             row = _row(data, keys, number, count)
-        except _Bad as bad:
-            code, what, fix = bad.args
-            report(Problem(where, number, code, what, fix))
+        except Bad as bad:
+            report(Problem(where, number, *bad.args))
             continue
         if row.text is None and data.get(keys["text"]) is not None:
             what = "the tokens do not stand in the text one after the other"
@@ -72,51 +47,29 @@ def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]
         yield row
 
 
-def _parse(line: str) -> dict[str, Any]:
-    try:
-        data = json.loads(line, parse_float=_finite, parse_constant=_finite)
-        if _SURROGATE.search(line):
-            json.dumps(data, ensure_ascii=False).encode("utf-8")
-    except UnicodeEncodeError as error:
-        half = ascii(error.object[error.start])
-        raise _Bad("surrogate", f"{half} is half of a surrogate pair", "restore the character") from None
-    except (ValueError, RecursionError) as error:
-        raise _Bad("json", f"not JSON: {error}", "one object a line") from None
-    if not isinstance(data, dict):
-        raise _Bad("json", "not a JSON object", "write {...}")
-    return data
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"the number {text} is not finite")
-    return value
-
-
 def _row(data: dict[str, Any], keys: dict[str, str], number: int, count: int) -> TokenRow:
     ident, lang = data.get(keys["id"]), data.get(keys["lang"])
     ident, lang = str(count if ident is None else ident), str("" if lang is None else lang)
     text = data.get(keys["text"])
     tokens = data.get(keys["tokens"])
     if text is not None and not isinstance(text, str):
-        raise _Bad("json", "`text` is not a string", "")
+        raise Bad("json", "`text` is not a string", "")
     if tokens is None:
         if text is None:
-            raise _Bad("json", "neither `text` nor `tokens`", "name the keys: columns: {text: my_key}")
+            raise Bad("json", "neither `text` nor `tokens`", "name the keys: columns: {text: my_key}")
         return _from_text(data, keys, text, ident, lang, number)
     if not isinstance(tokens, list) or not all(isinstance(token, str) and token for token in tokens):
-        raise _Bad("json", "`tokens` is not a list of non-empty strings", "")
+        raise Bad("json", "`tokens` is not a list of non-empty strings", "")
     tags = data.get(keys["tags"])
     if tags is not None and (not isinstance(tags, list) or len(tags) != len(tokens)):
         found = len(tags) if isinstance(tags, list) else "no"
-        raise _Bad("json", f"{found} tags for {len(tokens)} tokens", "give every token one tag")
+        raise Bad("json", f"{found} tags for {len(tokens)} tokens", "give every token one tag")
     if tags is not None and not all(isinstance(tag, str) and tag for tag in tags):
-        raise _Bad("json", "tags are not strings, or empty", "write label names, not numbers")
+        raise Bad("json", "tags are not strings, or empty", "write label names, not numbers")
     offsets = _align(text, tokens, data.get("offsets")) if text is not None else None
     if tags is None and (entities := _entities(data, keys)) is not None:
         if text is None or offsets is None:
-            raise _Bad("offsets", "entities, but no `text` that holds the tokens", "give every token one tag")
+            raise Bad("offsets", "entities, but no `text` that holds the tokens", "give every token one tag")
         _edges(entities, text)
         tags = _tags(entities, offsets)
     return TokenRow(
@@ -157,14 +110,14 @@ def _entities(data: dict[str, Any], keys: dict[str, str]) -> list[dict[str, Any]
     if found is None:
         return None
     if not isinstance(found, list):
-        raise _Bad("json", "`entities` is not a list", "")
+        raise Bad("json", "`entities` is not a list", "")
     result = []
     for item in found:
         if isinstance(item, list) and len(item) == 3:
             item = {"start": item[0], "end": item[1], "label": item[2]}
         good = isinstance(item, dict) and all(type(item.get(key)) is int for key in ("start", "end"))
         if not good or not isinstance(item.get("label"), str) or not item["label"]:
-            raise _Bad("json", f"`{item}` is no entity", 'write {"start": 0, "end": 5, "label": "PER"}')
+            raise Bad("json", f"`{item}` is no entity", 'write {"start": 0, "end": 5, "label": "PER"}')
         result.append(item)
     return result
 
@@ -183,21 +136,19 @@ def _edges(entities: list[dict[str, Any]], text: str) -> list[int]:
     for item in entities:
         start, end, label = item["start"], item["end"], item["label"]
         if not 0 <= start < end <= len(text):
-            raise _Bad(
+            raise Bad(
                 "offsets",
                 f"{label} {start}-{end} lies outside the text of {len(text)} characters",
                 "count characters, not bytes",
             )
         if "text" in item and text[start:end] != item["text"]:
-            raise _Bad(
+            raise Bad(
                 "offsets",
                 f"{label} {start}-{end} is `{text[start:end]}`, not `{item['text']}`",
                 "count characters, not bytes",
             )
         if text[start:end].strip() != text[start:end]:
-            raise _Bad(
-                "offsets", f"{label} {start}-{end} begins or ends with a blank", "take the blank out of the span"
-            )
+            raise Bad("offsets", f"{label} {start}-{end} begins or ends with a blank", "take the blank out of the span")
         edges += [start, end]
     return edges
 
@@ -210,9 +161,9 @@ def _tags(entities: list[dict[str, Any]], offsets: list[tuple[int, int]]) -> tup
         spans = [Span(item["label"], starts[item["start"]], ends[item["end"]]) for item in entities]
         return tuple(from_spans(spans, len(offsets)))
     except ValueError as error:
-        raise _Bad("overlap", str(error), "tags cannot hold overlapping entities") from None
+        raise Bad("overlap", str(error), "tags cannot hold overlapping entities") from None
     except KeyError as error:
-        raise _Bad("offsets", f"no token begins or ends at character {error}", "") from None
+        raise Bad("offsets", f"no token begins or ends at character {error}", "") from None
 
 
 def write(

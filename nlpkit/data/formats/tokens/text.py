@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import IO
 
 from nlpkit.data.files import Lines, Report
-from nlpkit.data.formats.jsonl import entities
+from nlpkit.data.formats.tokens.jsonl import entities
 from nlpkit.data.rows import TokenRow, surface
 from nlpkit.text.tokens import words
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import IO
 
-from nlpkit.data.formats.jsonl import entities
+from nlpkit.data.formats.tokens.jsonl import entities
 from nlpkit.data.rows import TokenRow, surface
 
 # pastel backgrounds with black letters: a contrast of at least 7 to 1

@@ -1,0 +1,218 @@
+"""``nlpkit langid``: texts in, their languages out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nlpkit.cli import options
+from nlpkit.cli.streams import print_json, print_lines, stderr, table
+from nlpkit.errors import InputError
+
+if TYPE_CHECKING:
+    from nlpkit.data.rows import TextRow
+    from nlpkit.jobs.langid import Answer, Identifier
+
+_COLUMNS = ("label", "score", "name", "script", "text", "id")
+
+
+def langid(
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="FILE", help="Files to read; none or - is stdin.", show_default=False)
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="Folder of a model, or a fastText .bin or .ftz. Default: the one that ships with nlpkit.",
+            show_default=False,
+        ),
+    ] = None,
+    text: Annotated[
+        list[str] | None, typer.Option("--text", "-t", help="This text instead of files.", show_default=False)
+    ] = None,
+    read: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="Format read: text, tsv, csv, jsonl. Default: by the file's name.", show_default=False
+        ),
+    ] = None,
+    column: options.Columns = None,
+    columns: Annotated[str, typer.Option(help="What is printed: label, score, name, script, text, id.")] = (
+        "label,score,name,script"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    top: Annotated[int, typer.Option(min=1, help="The N best labels, with --json.")] = 1,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            help="Say these only: codes, languages, macrolanguages, areas (africa), families.", show_default=False
+        ),
+    ] = None,
+    min_chars: Annotated[int, typer.Option(min=1, help="Fewer letters than this: und.")] = 1,
+    min_score: Annotated[float, typer.Option(min=0, max=1, help="A lower score than this: und.")] = 0.5,
+    words: Annotated[
+        bool, typer.Option("--words", help="The language of each word, and how mixed the line is.")
+    ] = False,
+    split: Annotated[
+        Path | None,
+        typer.Option(
+            "--split-by-language", metavar="DIR", help="Write each line into DIR/CODE.txt.", show_default=False
+        ),
+    ] = None,
+    keep: Annotated[
+        str | None, typer.Option("--filter", metavar="LANG", help="Print the lines in LANG only.", show_default=False)
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="With --filter: write to this file.", show_default=False)] = None,
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="Do every N-th line only, from the I-th.", show_default=False)
+    ] = None,
+    languages: Annotated[bool, typer.Option("--languages", help="List what the model knows.")] = False,
+    device: options.Device = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Name the language of each line: one line out for each line in, und where it cannot tell, zxx for no language.
+
+    \b
+    nlpkit langid -t "Habari ya asubuhi"
+    nlpkit langid corpus.txt --filter swh --min-score 0.9
+    """
+    from nlpkit.config.bundle_info import read as read_info
+    from nlpkit.jobs import langid as job
+    from nlpkit.jobs.predict import CHUNK
+    from nlpkit.jobs.signals import Signals
+    from nlpkit.text.langcodes import select
+
+    stderr.quiet = quiet
+    modes = [name for name, given in _MODES if given({"words": words, "split": split, "keep": keep, "list": languages})]
+    if len(modes) > 1:
+        raise InputError(f"{' and '.join(modes)} cannot be asked for at once", "leave all but one of them out")
+    if out is not None and keep is None:
+        raise InputError("--out is for --filter", "else: nlpkit langid FILE > OUT")
+    if shard is not None and split is None and out is None:
+        raise InputError("--shard needs --split-by-language DIR, or --filter LANG --out FILE")
+    if top > 1 and not as_json:
+        raise InputError("--top is printed as JSON only", "add --json")
+    name = options.model(model, "langid")
+    if languages:
+        info = read_info(Path(name)) if Path(name).is_dir() else job.Identifier(name).predictor.info
+        _list(job.languages(info), as_json)
+        return
+    shown = [options.choice(part.strip(), _COLUMNS, "--columns") for part in columns.split(",")]
+    part = job.Shard.parse(shard) if shard else job.Shard()
+    report = job.Lenient()
+    rows = part.rows(_rows(files, text, read, column, report))
+    at_terminal = not files and not text and sys.stdin.isatty()
+    with Signals() as signals:
+        identifier = job.Identifier(
+            name, only=only.split(",") if only else (), top=top, min_chars=min_chars, min_score=min_score, device=device
+        )
+        wanted = select(keep.split(","), [*identifier.labels]) if keep else []
+        if words:
+            _words(signals.waiting(rows), identifier, as_json, at_terminal)
+        else:
+            found = job.answers(signals.waiting(rows), identifier, signals.poll, 1 if at_terminal else CHUNK)
+            if split is not None:
+                _told(job.split(found, split, part), str(split))
+            elif out is not None:
+                _told(job.keep_whole(found, wanted, out, part), str(out))
+            elif keep is not None:
+                _told(job.keep(found, wanted, sys.stdout), "")
+            else:
+                _print(found, shown, as_json, at_terminal)
+        sys.stdout.flush()
+    for line in report.summary():
+        stderr.say(f"note: {line}")
+
+
+_MODES: list[tuple[str, Any]] = [
+    ("--words", lambda given: given["words"]),
+    ("--split-by-language", lambda given: given["split"] is not None),
+    ("--filter", lambda given: given["keep"] is not None),
+    ("--languages", lambda given: given["list"]),
+]
+
+
+def _rows(
+    files: list[str] | None, text: list[str] | None, read: str | None, column: list[str] | None, report: Any
+) -> Iterator[TextRow]:
+    from nlpkit.data import formats
+    from nlpkit.data.rows import TextRow
+    from nlpkit.jobs.predict import read_inputs
+
+    if text and files:
+        raise InputError("both --text and files are given", "use one of them")
+    if text and read not in (None, "text"):
+        raise InputError("--text is raw text, so --from says nothing", "leave one of them out")
+    if text:
+        options.utf8(text)
+        return (TextRow(str(number), " ".join(line.split("\n")), line=number) for number, line in enumerate(text, 1))
+    if read is not None:
+        options.choice(read, formats.READ["texts"], "--from")
+    return read_inputs(files or [], read, options.columns(column), "", report, "texts")
+
+
+def _print(found: Iterator[tuple[TextRow, Answer]], shown: list[str], as_json: bool, at_terminal: bool) -> None:
+    for number, (row, answer) in enumerate(found, 1):
+        if as_json:
+            data = {"id": row.id, "text": row.text, **_facts(answer)}
+            sys.stdout.write(json.dumps(data, ensure_ascii=False) + "\n")
+        else:
+            cells = {**_facts(answer), "text": row.text, "id": row.id, "score": f"{answer.score:.4f}"}
+            sys.stdout.write("\t".join(str(cells[name]) for name in shown) + "\n")
+        if at_terminal or number % 1024 == 0:
+            sys.stdout.flush()
+
+
+def _facts(answer: Answer) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "label": answer.label, "score": round(answer.score, 4), "name": answer.name, "script": answer.script
+    }  # fmt: skip
+    if answer.top:
+        facts["top"] = [{"label": label, "score": round(score, 4)} for label, score in answer.top]
+    return facts
+
+
+def _words(rows: Iterator[TextRow], identifier: Identifier, as_json: bool, at_terminal: bool) -> None:
+    from nlpkit.jobs.langid import mixing
+
+    for row in rows:
+        found = identifier.words(row.text)
+        if as_json:
+            data = {
+                "id": row.id,
+                "text": row.text,
+                "cmi": round(mixing(found), 2),
+                "words": [
+                    {"text": w.text, "start": w.start, "end": w.end, "label": w.label, "score": round(w.score, 4)}
+                    for w in found
+                ],
+            }
+            sys.stdout.write(json.dumps(data, ensure_ascii=False) + "\n")
+        else:
+            sys.stdout.write(f"{mixing(found):.1f}\t" + " ".join(f"{w.text}/{w.label}" for w in found) + "\n")
+        if at_terminal:
+            sys.stdout.flush()
+
+
+def _told(counts: Any, where: str) -> None:
+    if counts is None:
+        stderr.say(f"note: `{where}` is done already, nothing was written")
+        return
+    stderr.say("note: " + ", ".join(f"{label} {count}" for label, count in counts.most_common(12)))
+
+
+def _list(found: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    body = [[row[key] if row[key] not in (None, "") else "-" for key in row] for row in found]
+    print_lines(table(list(found[0]), body))
+    lists = sum(not row["texts"] for row in found)
+    stderr.say(f"note: {len(found)} languages and scripts; {lists} were learned from a word list only")

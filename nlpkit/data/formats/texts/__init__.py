@@ -1,0 +1,1 @@
+"""Formats of texts with one label each: one file a format."""

@@ -1,0 +1,1 @@
+"""Formats of rows of tokens: one file a format."""

@@ -1,0 +1,385 @@
+"""Language identification by character n-grams and word frequencies. numpy alone: it starts in a moment.
+
+Two readers of a text answer together. One embeds the hashed character 1-5-grams of its words and sums them (Joulin et
+al., 2017); trained to tell the labels apart, it reads words that it never saw. The other holds how often each label
+uses a word (as HeLI does; Jauhiainen et al., 2016), which carries over to other domains and short texts. The logit of
+a label is
+
+    V (sum of n-gram vectors) / sqrt(number of n-grams) + b + sum over words of log(1 + p(word | label) / epsilon)
+
+Everything that a word adds is computed once and remembered. Weights are stored in 4 bits, frequencies in 16 levels.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nlpkit.data.features import Output
+from nlpkit.errors import InputError
+from nlpkit.text.scripts import COMMON, script_of, written_with
+from nlpkit.text.units import units
+
+MODEL_TYPE = "nlpkit-ngrams"
+FILE = "model.safetensors"
+EPSILON = 1e-5  # a word seen less often than this says little
+ORDERS = 5
+LABELS = 2047  # most labels: a label is stored in 11 bits
+LEVELS = 15
+_MOST_WORDS = 200_000  # remembered; memory stays bounded on a stream
+_CHUNK = 256
+_STEP = 0xFFFF  # a gap between two hashes that needs another number
+_PRIME = np.uint64(0x9E3779B97F4A7C15)
+_MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
+Array = Any
+
+
+def _mixed(numbers: Array) -> Array:
+    """Scramble 64-bit numbers (the finalizer of SplitMix64; Steele et al., 2014)."""
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * _MIX[0]
+    numbers = (numbers ^ (numbers >> np.uint64(27))) * _MIX[1]
+    return numbers ^ (numbers >> np.uint64(31))
+
+
+def hashes(words: Sequence[str], buckets: int) -> tuple[Array, Array, Array]:
+    """(bucket of each n-gram, number of n-grams of each word, 32-bit hash of each word).
+
+    The n-grams of a word with its two edges, of 1 to 5 characters, stand one after the other. ``buckets`` is a power
+    of two.
+    """
+    codes = np.frombuffer("".join(f"<{word}>" for word in words).encode("utf-32-le", "surrogatepass"), np.uint32)
+    codes = codes.astype(np.uint64)
+    lengths = np.fromiter((len(word) + 2 for word in words), np.int64, len(words))
+    ends = np.cumsum(lengths)
+    starts = ends - lengths
+    left = np.repeat(ends, lengths) - np.arange(len(codes))  # characters from here to the end of the word
+    inner = left > 1
+    inner[starts] = False
+    word = np.repeat(np.arange(len(words)), lengths)
+    parts, owners = [], []
+    rolling = np.zeros(len(codes), np.uint64)
+    for size in range(1, ORDERS + 1):
+        stop = len(codes) - size + 1
+        if stop <= 0:
+            break
+        rolling = rolling[:stop] * _PRIME + (codes[size - 1 :] + np.uint64(1))
+        whole = left[:stop] >= size if size > 1 else inner
+        parts.append(_mixed(rolling[whole] + np.uint64(size)) & np.uint64(buckets - 1))
+        owners.append(word[:stop][whole])
+    owner = np.concatenate(owners)
+    order = np.argsort(owner, kind="stable")
+    place = np.arange(len(codes)) - np.repeat(starts, lengths)
+    scrambled = _mixed(codes * _PRIME + place.astype(np.uint64) * _MIX[1])
+    names = np.add.reduceat(scrambled, starts) >> np.uint64(32)
+    found = np.concatenate(parts)[order].astype(np.int64)
+    return found, np.bincount(owner, minlength=len(words)), names.astype(np.uint32)
+
+
+@dataclass(frozen=True, slots=True)
+class Confidence:
+    """The chance that an answer is right, from what was seen of the text: a logistic regression.
+
+    ``weights`` go with ``features``; a model without it gives its softmax.
+    """
+
+    weights: tuple[float, ...]
+
+    @staticmethod
+    def features(chance: Array, words: Array, known: Array, fits: Array, listed: Array) -> Array:
+        """(texts, 7): bias, log-odds of the softmax, log of the length in words, share of words that any label knows,
+        share of words that this label knows, whether the label was learned from a word list only, fit x length."""
+        odds = np.log(np.clip(chance, 1e-7, 1) / np.clip(1 - chance, 1e-7, 1))
+        length = np.log1p(words)
+        return np.stack([np.ones_like(odds), odds, length, known, fits, listed, fits * length], 1)
+
+    def __call__(self, features: Array) -> Array:
+        found: Array = 1 / (1 + np.exp(-np.clip(features @ np.array(self.weights), -30, 30)))
+        return found
+
+
+class Ngrams:
+    """A trained identifier: texts in, labels and the chance that they are right out.
+
+    ``data`` are the arrays of the file, see ``pack``; ``confidence`` is fitted once the rest is known.
+    """
+
+    def __init__(
+        self, labels: Sequence[str], buckets: int, data: dict[str, Array], confidence: Confidence | None = None
+    ) -> None:
+        self.labels, self.buckets, self.confidence, self._data = list(labels), buckets, confidence, data
+        kept = np.flatnonzero(np.unpackbits(data["kept"], count=buckets))
+        self._where = np.full(buckets, -1, np.int32)
+        self._where[kept] = np.arange(len(kept), dtype=np.int32)
+        self._scale = data["scale"].astype(np.float32)
+        self._packed = data["rows"]
+        self._V, self._bias = data["V"].astype(np.float32), data["bias"]
+        gaps, entries = data["gaps"].astype(np.int64), data["entries"]
+        self._names = np.cumsum(gaps)[gaps < _STEP].astype(np.uint32)
+        self._first = np.concatenate([[0], np.flatnonzero(entries >> 15) + 1])
+        self._owners = (entries & LABELS).astype(np.int64)
+        self._values = (entries >> 11 & LEVELS).astype(np.float32) * (float(data["top"][0]) / LEVELS)
+        self.listed = data["listed"].astype(bool)
+        if len(self._first) != len(self._names) + 1 or len(kept) != len(self._packed):
+            raise ValueError("its parts do not fit")
+        self._number = {label: number for number, label in enumerate(self.labels)}
+        written = [written_with(label.partition("_")[2]) if "_" in label else () for label in self.labels]
+        self._scripts = sorted({script for letters in written for script in letters})
+        self._script = {script: number for number, script in enumerate(self._scripts)}
+        # labels whose script is not known may be written in any
+        fits = [[not letters or script in letters for letters in written] for script in self._scripts]
+        self._fits = np.array(fits, np.float32).reshape(len(self._scripts), len(self.labels))
+        self._any = np.array([not letters for letters in written], bool)
+        self._forget()
+
+    # -- what a word adds
+
+    def _forget(self) -> None:
+        dimensions = 2 * self._packed.shape[1]
+        self._memory: dict[str, int] = {}
+        self._vectors = np.zeros((1024, dimensions), np.float32)
+        # n-grams, letters, script, place and number of the entries of its frequencies
+        self._facts = np.zeros((1024, 5), np.int64)
+
+    def _learn(self, words: list[str]) -> None:
+        """Remember what new words add."""
+        have, need = len(self._memory), len(self._memory) + len(words)
+        if need > len(self._vectors):
+            size = max(need, 2 * len(self._vectors))
+            for name in ("_vectors", "_facts"):
+                old = getattr(self, name)
+                new = np.zeros((size, old.shape[1]), old.dtype)
+                new[:have] = old[:have]
+                setattr(self, name, new)
+        ids, counts, names = hashes(words, self.buckets)
+        places = self._where[ids]
+        kept = places >= 0
+        owner = np.repeat(np.arange(len(words)), counts)[kept]
+        number = np.bincount(owner, minlength=len(words))
+        some = np.flatnonzero(number)
+        if len(some):
+            starts = np.concatenate([[0], np.cumsum(number[some])[:-1]])
+            rows = _unpacked(self._packed[places[kept]], self._scale[places[kept]])
+            self._vectors[have + some] = np.add.reduceat(rows, starts)
+        facts = self._facts[have:need]
+        facts[:, 0] = number
+        facts[:, 1] = [sum(map(str.isalpha, word)) for word in words]
+        facts[:, 2] = [self._script.get(self._script_of(word), len(self._scripts)) for word in words]
+        if len(self._names):
+            at = np.minimum(np.searchsorted(self._names, names), len(self._names) - 1)
+            good = self._names[at] == names
+            facts[good, 3] = self._first[at[good]]
+            facts[good, 4] = self._first[at[good] + 1] - self._first[at[good]]
+        self._memory.update(zip(words, range(have, need), strict=True))
+
+    @staticmethod
+    def _script_of(word: str) -> str:
+        return next((script for char in word if (script := script_of(char)) != COMMON), COMMON)
+
+    # -- answers
+
+    def logits(self, rows: Sequence[Sequence[str]], allowed: Array | None = None) -> tuple[Array, Array]:
+        """((rows, labels) logits, (flat words, their row)) of rows of words; -inf where the script cannot be."""
+        if len(self._memory) > _MOST_WORDS:
+            self._forget()
+        memory = self._memory
+        new = list(dict.fromkeys(word for row in rows for word in row if word not in memory))
+        if new:
+            self._learn(new)
+        lengths = np.fromiter((len(row) for row in rows), np.int64, len(rows))
+        flat = np.fromiter((memory[word] for row in rows for word in row), np.int64, int(lengths.sum()))
+        row = np.repeat(np.arange(len(rows)), lengths)
+        full = np.flatnonzero(lengths)
+        size = len(self.labels)
+        if not len(full):
+            return np.full((len(rows), size), -np.inf, np.float32), (flat, row)
+        starts = np.concatenate([[0], np.cumsum(lengths[full])[:-1]])
+        facts = self._facts[flat]
+        hidden = np.zeros((len(rows), self._vectors.shape[1]), np.float32)
+        hidden[full] = np.add.reduceat(self._vectors[flat], starts)
+        grams = np.bincount(row, weights=facts[:, 0], minlength=len(rows))
+        hidden /= np.sqrt(np.maximum(1, grams)).astype(np.float32)[:, None]
+        found = hidden @ self._V + self._bias
+        count = facts[:, 4]
+        total = int(count.sum())
+        if total:
+            entry = np.repeat(facts[:, 3] - (np.cumsum(count) - count), count) + np.arange(total)
+            place = np.repeat(row * size, count) + self._owners[entry]
+            found += np.bincount(place, self._values[entry], len(rows) * size).reshape(len(rows), size)
+        found[~self._possible(facts, row, len(rows))] = -np.inf
+        if allowed is not None:
+            found[:, ~allowed] = -np.inf
+        found[lengths == 0] = -np.inf
+        return found, (flat, row)
+
+    def _possible(self, facts: Array, row: Array, rows: int) -> Array:
+        """(rows, labels): whether the label is written in a script of at least a quarter of the letters."""
+        width = len(self._scripts) + 1
+        letters = np.bincount(row * width + facts[:, 2], facts[:, 1], rows * width).reshape(rows, width)
+        much = letters >= np.maximum(1, 0.25 * letters.sum(1, keepdims=True))
+        found: Array = (much[:, :-1].astype(np.float32) @ self._fits > 0) | self._any
+        return found
+
+    def features(self, words: tuple[Array, Array], rows: int, best: Array, chance: Array) -> Array:
+        """What ``Confidence`` looks at, for the label ``best`` of each row."""
+        flat, row = words
+        facts = self._facts[flat]
+        count = facts[:, 4]
+        total = int(count.sum())
+        entry = np.repeat(facts[:, 3] - (np.cumsum(count) - count), count) + np.arange(total)
+        owner = np.repeat(row, count)
+        hits = np.bincount(owner[self._owners[entry] == best[owner]], minlength=rows)
+        number = np.maximum(1, np.bincount(row, minlength=rows))
+        known = np.bincount(row, weights=count > 0, minlength=rows)
+        return Confidence.features(chance, number, known / number, hits / number, self.listed[best].astype(float))
+
+    def tag_texts(
+        self,
+        texts: Sequence[str],
+        poll: Callable[[], None] = lambda: None,
+        *,
+        top: int = 1,
+        allowed: Sequence[str] | None = None,
+    ) -> list[Output]:
+        """The best label of each text and the chance that it is right; no label where no word tells anything.
+
+        ``others`` hold the ``top`` best labels, their chances in proportion to the softmax. Only ``allowed`` labels are
+        given, where named.
+        """
+        mask = None
+        if allowed is not None:
+            mask = np.zeros(len(self.labels), bool)
+            mask[[self._number[label] for label in allowed]] = True
+        result: list[Output] = []
+        for at in range(0, len(texts), _CHUNK):
+            poll()
+            result += self._answers([units(text) for text in texts[at : at + _CHUNK]], top, mask)
+        return result
+
+    def _answers(self, rows: list[list[str]], top: int, mask: Array | None) -> list[Output]:
+        logits, words = self.logits(rows, mask)
+        best, chance, told = judged(logits)
+        sure = chance
+        if self.confidence is not None:
+            sure = self.confidence(self.features(words, len(rows), best, chance))
+        found = []
+        for number in range(len(rows)):
+            if not told[number]:
+                found.append(Output([], []))
+                continue
+            score = float(sure[number])
+            others = self._top(logits[number], float(chance[number]), score, top) if top > 1 else []
+            found.append(Output([int(best[number])], [score], others))
+        return found
+
+    @staticmethod
+    def _top(logits: Array, chance: float, score: float, top: int) -> list[tuple[list[int], float]]:
+        """The best labels; what the first one's ``score`` leaves is shared out as the softmax says."""
+        order = np.argsort(-logits, kind="stable")[:top]
+        order = order[np.isfinite(logits[order])]
+        shares = chance * np.exp(np.maximum(logits[order] - logits[order[0]], -60.0))
+        rest = min(1.0, (1 - score) / max(1e-9, 1 - chance))
+        return [
+            ([int(label)], score if at == 0 else min(score, float(share) * rest))
+            for at, (label, share) in enumerate(zip(order, shares, strict=True))
+        ]
+
+    # -- the file
+
+    def weights(self) -> int:
+        return int(2 * self._packed.size + self._V.size + self._bias.size + len(self._values))
+
+    def save(self, folder: Path) -> None:
+        """Write the weights and config.json."""
+        from safetensors.numpy import save_file
+
+        save_file(self._data, folder / FILE)
+        facts: dict[str, Any] = {"model_type": MODEL_TYPE, "labels": self.labels, "buckets": self.buckets}
+        if self.confidence is not None:
+            facts["confidence"] = list(self.confidence.weights)
+        (folder / "config.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path, facts: dict[str, Any]) -> Ngrams:
+        """Read what ``save`` wrote."""
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        try:
+            sure = facts.get("confidence")
+            found = Confidence(tuple(sure)) if sure else None
+            return cls(facts["labels"], int(facts["buckets"]), load_file(folder / FILE), found)
+        except (OSError, ValueError, KeyError, TypeError, IndexError, SafetensorError) as error:
+            raise InputError(f"`{folder / FILE}` is damaged: {error}", "copy or train the model again") from None
+
+
+def judged(logits: Array) -> tuple[Array, Array, Array]:
+    """(best label, its softmax, whether any label is possible) of each row of logits."""
+    best = logits.argmax(1)
+    peak = logits[np.arange(len(logits)), best]
+    told = np.isfinite(peak)
+    near = logits - np.where(told, peak, 0)[:, None]
+    close = near > -20  # what is farther off does not count, and exp() is dear
+    owner = np.nonzero(close)[0]
+    return best, 1 / np.maximum(1, np.bincount(owner, np.exp(near[close]), len(logits))), told
+
+
+def pack(
+    buckets: int,
+    kept: Array,
+    rows: Array,
+    V: Array,
+    bias: Array,
+    words: tuple[Array, Array, Array, Array],
+    listed: Array,
+) -> dict[str, Array]:
+    """The arrays of the file, about 2 bytes a word and label, half a byte a number.
+
+    ``rows`` (buckets kept, dimensions) are the vectors of the n-grams in the buckets ``kept`` (sorted), ``V``
+    (dimensions, labels) and ``bias`` (labels) the classifier. ``words`` are sorted 32-bit hashes, the place of each
+    one's first label (and the end), the labels, their frequencies. ``listed``: labels learned from a word list only.
+    """
+    names, first, owners, values = words
+    taken = np.zeros(buckets, bool)
+    taken[kept] = True
+    scale, packed = _packed(rows)
+    top = float(values.max()) if len(values) else 1.0
+    level = np.clip(np.round(values / top * LEVELS), 1, LEVELS).astype(np.uint16)
+    last = np.zeros(len(level), np.uint16)
+    last[first[1:] - 1] = 1
+    # hashes as gaps of 16 bits; entries as 11 bits of label, 4 of frequency and 1 that ends the word
+    gaps = np.diff(names.astype(np.int64), prepend=0)
+    many = gaps // _STEP
+    short = np.full(len(gaps) + int(many.sum()), _STEP, np.uint16)
+    short[np.arange(len(gaps)) + np.cumsum(many)] = gaps % _STEP
+    return {
+        "kept": np.packbits(taken),
+        "rows": packed,
+        "scale": scale,
+        "V": V.astype(np.float16),
+        "bias": bias.astype(np.float32),
+        "gaps": short,
+        "entries": owners.astype(np.uint16) | level << np.uint16(11) | last << np.uint16(15),
+        "top": np.array([top], np.float32),
+        "listed": listed.astype(np.uint8),
+    }
+
+
+def _packed(rows: Array) -> tuple[Array, Array]:
+    """(scale of each row, two numbers a byte): 4 bits, the middles of 16 even steps around zero."""
+    scale = np.sqrt((rows.astype(np.float64) ** 2).mean(1)) * (2.5 / 7.5)
+    scale = np.maximum(scale, 1e-6).astype(np.float16)
+    steps = np.clip(np.floor(rows / scale.astype(np.float32)[:, None]), -8, 7).astype(np.int8) + 8
+    steps = steps.astype(np.uint8)
+    return scale, steps[:, ::2] | steps[:, 1::2] << 4
+
+
+def _unpacked(packed: Array, scale: Array) -> Array:
+    rows = np.empty((len(packed), packed.shape[1] * 2), np.float32)
+    rows[:, ::2] = packed & 15
+    rows[:, 1::2] = packed >> 4
+    return (rows - np.float32(7.5)) * scale.astype(np.float32)[:, None]

@@ -1,0 +1,289 @@
+"""Name the language of texts and of words, and sort a corpus by it; streaming, in constant memory."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import shutil
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from nlpkit.data.files import Strictly, write_whole
+from nlpkit.data.rows import TextRow
+from nlpkit.errors import InputError, RunError
+from nlpkit.jobs.predict import CHUNK, Predictor
+from nlpkit.metrics.codemixing import cmi
+from nlpkit.text.langcodes import NO_LANGUAGE, UNKNOWN, known, name_of, select
+from nlpkit.text.noise import without_language
+from nlpkit.text.scripts import main_script
+from nlpkit.text.tokens import words
+from nlpkit.text.units import clean
+
+MIN_SCORE = 0.5  # below it an answer is more often wrong than right
+_NAMES = {UNKNOWN: "unknown", NO_LANGUAGE: "no language"}
+_STAY = math.log(0.9)  # of a word: it is in the language of the word before it
+_CANDIDATES = 4
+_MOST_FILES = 64  # open at once
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The language of a text: a code, ``und`` or ``zxx``; the chance that it is right; the best codes, best first."""
+
+    label: str
+    score: float
+    script: str
+    top: Sequence[tuple[str, float]] = ()
+
+    @property
+    def name(self) -> str:
+        return _NAMES.get(self.label) or name_of(self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a text with its place and language (``zxx`` for a number or a sign)."""
+
+    text: str
+    start: int
+    end: int
+    label: str
+    score: float
+
+
+class Identifier:
+    """A loaded model that names languages.
+
+    ``only`` names the codes, languages, macrolanguages, areas and families that may be said. A text of fewer than
+    ``min_chars`` letters, or whose best score is below ``min_score``, is ``und``; one without letters, or of program
+    code, is ``zxx``.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        only: Sequence[str] = (),
+        top: int = 1,
+        min_chars: int = 1,
+        min_score: float = MIN_SCORE,
+        device: str | None = None,
+    ) -> None:
+        self.predictor = Predictor(model, task="langid", device=device, nbest=top)
+        self.labels: list[str] = self.predictor.info["labels"]
+        self.allowed = select(only, self.labels) if only else None
+        self.top, self.min_chars, self.min_score = top, min_chars, min_score
+
+    def __call__(self, texts: Sequence[str], poll: Callable[[], None] = lambda: None) -> list[Answer]:
+        """An answer for each text."""
+        empty = [without_language(text) for text in texts]
+        asked = [text for text, none in zip(texts, empty, strict=True) if not none]
+        found = iter(self.predictor.answers(asked, top=self.top, allowed=self.allowed, poll=poll))
+        return [
+            Answer(NO_LANGUAGE, 1.0, main_script(text)) if none else self._answer(text, next(found))
+            for text, none in zip(texts, empty, strict=True)
+        ]
+
+    def _answer(self, text: str, found: list[tuple[str, float]]) -> Answer:
+        script = main_script(clean(text))
+        top = found if self.top > 1 else []
+        if not found:
+            return Answer(UNKNOWN, 0.0, script)
+        label, score = found[0]
+        short = self.min_chars > 1 and sum(map(str.isalpha, clean(text))) < self.min_chars
+        if short or score < self.min_score:
+            return Answer(UNKNOWN, score, script, top)
+        return Answer(label, score, script, top)
+
+    # -- words
+
+    def words(self, text: str) -> list[Word]:
+        """The words of a text with their languages: the best path where neighbors tend to agree (Viterbi, 1967).
+
+        The candidates are the languages that the text and its parts look like most, or those of ``only``.
+        """
+        offsets = words(text)
+        spoken = [at for at, (start, end) in enumerate(offsets) if any(map(str.isalpha, text[start:end]))]
+        spoken = [at for at in spoken if clean(text[slice(*offsets[at])]).strip()]
+        labels: dict[int, tuple[str, float]] = {}
+        if spoken:
+            candidates = self.allowed if self.allowed and len(self.allowed) <= 2 * _CANDIDATES else None
+            candidates = candidates or self._candidates(text, [text[slice(*offsets[at])] for at in spoken])
+            labels = self._path([text[slice(*offsets[at])] for at in spoken], spoken, candidates)
+        return [
+            Word(text[start:end], start, end, *labels.get(at, (NO_LANGUAGE, 1.0)))
+            for at, (start, end) in enumerate(offsets)
+        ]
+
+    def _candidates(self, text: str, spoken: list[str]) -> list[str]:
+        size = 4
+        parts = [" ".join(spoken[at : at + size]) for at in range(0, max(1, len(spoken) - size + 1), size // 2)]
+        weight: dict[str, float] = defaultdict(float)
+        for number, found in enumerate(self.predictor.answers([text, *parts], top=3, allowed=self.allowed)):
+            for label, score in found:
+                weight[label] += score * (2 if number == 0 else 1)
+        return sorted(weight, key=lambda label: -weight[label])[:_CANDIDATES]
+
+    def _path(self, spoken: list[str], places: list[int], candidates: list[str]) -> dict[int, tuple[str, float]]:
+        if not candidates:
+            return dict.fromkeys(places, (UNKNOWN, 0.0))
+        if len(candidates) == 1:
+            return dict.fromkeys(places, (candidates[0], 1.0))
+        change = math.log((1 - math.exp(_STAY)) / (len(candidates) - 1))
+        shares = self.predictor.shares(spoken, candidates)
+        best = [[math.log(max(share, 1e-6)) for share in shares[0]]]
+        back: list[list[int]] = []
+        for row in shares[1:]:
+            scores, came = [], []
+            for here, share in enumerate(row):
+                options = [before + (_STAY if there == here else change) for there, before in enumerate(best[-1])]
+                came.append(max(range(len(options)), key=options.__getitem__))
+                scores.append(options[came[-1]] + math.log(max(share, 1e-6)))
+            best.append(scores)
+            back.append(came)
+        path = [max(range(len(candidates)), key=best[-1].__getitem__)]
+        for came in reversed(back):
+            path.append(came[path[-1]])
+        path.reverse()
+        return {place: (candidates[label], row[label]) for place, label, row in zip(places, path, shares, strict=True)}
+
+
+def mixing(found: Sequence[Word]) -> float:
+    """The code-mixing index of a text from its words."""
+    return cmi([None if word.label == NO_LANGUAGE else word.label for word in found])
+
+
+class Lenient(Strictly):
+    """Reads on where a byte is no UTF-8, or NUL: the character is replaced, counted and told."""
+
+    def __call__(self, problem: Any) -> None:
+        if problem.code in ("utf-8", "nul"):
+            count, first = self.warnings.get(problem.code, (0, problem))
+            self.warnings[problem.code] = (count + 1, first)
+            return
+        super().__call__(problem)
+
+
+def answers(
+    rows: Iterable[TextRow], identifier: Identifier, poll: Callable[[], None] = lambda: None, chunk: int = CHUNK
+) -> Iterator[tuple[TextRow, Answer]]:
+    """Each row with its answer; at most ``chunk`` rows are in memory."""
+    rows = iter(rows)
+    while part := list(itertools.islice(rows, chunk)):
+        yield from zip(part, identifier([row.text for row in part], poll), strict=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Part ``number`` (from 1) of ``count``: every ``count``-th row."""
+
+    number: int = 1
+    count: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """``2/8``. Raises InputError."""
+        first, sign, second = text.partition("/")
+        if not sign or not first.isdecimal() or not second.isdecimal() or not 1 <= int(first) <= int(second):
+            raise InputError(f"`--shard {text}` is not I/N", "for example: --shard 1/8, up to --shard 8/8")
+        return cls(int(first), int(second))
+
+    def rows(self, rows: Iterable[TextRow]) -> Iterator[TextRow]:
+        return itertools.islice(rows, self.number - 1, None, self.count)
+
+    @property
+    def suffix(self) -> str:
+        return "" if self.count == 1 else f".{self.number}-of-{self.count}"
+
+
+def keep(found: Iterable[tuple[TextRow, Answer]], wanted: Sequence[str], file: IO[str]) -> Counter[str]:
+    """Write the texts in one of the ``wanted`` languages; returns how many were kept and dropped."""
+    counts: Counter[str] = Counter(kept=0, dropped=0)
+    codes = set(wanted)
+    for row, answer in found:
+        if answer.label in codes:
+            file.write(row.text + "\n")
+        counts["kept" if answer.label in codes else "dropped"] += 1
+    return counts
+
+
+def keep_whole(
+    found: Iterable[tuple[TextRow, Answer]], wanted: Sequence[str], out: Path, shard: Shard
+) -> Counter[str] | None:
+    """The same into a file that appears when it is whole; None where it is there already."""
+    path = out.with_name(out.name + shard.suffix)
+    if path.exists():
+        return None
+    with write_whole(path) as file:
+        return keep(found, wanted, file)
+
+
+def split(found: Iterable[tuple[TextRow, Answer]], folder: Path, shard: Shard) -> Counter[str] | None:
+    """Write each text into ``folder/CODE.txt``; returns the rows of each code, None where the shard is done already.
+
+    Files appear when all of them are whole, and ``_DONE`` last: a shard that was stopped begins again and leaves
+    nothing half-written behind.
+    """
+    done = folder / f"_DONE{shard.suffix}"
+    if done.exists():
+        return None
+    part = folder / f".part{shard.suffix}"
+    counts: Counter[str] = Counter()
+    files: OrderedDict[str, IO[str]] = OrderedDict()
+    try:
+        if not done.parent.is_dir() or not any(folder.iterdir()) or shard.count > 1 or part.exists():
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir(parents=True)
+        else:
+            raise InputError(f"`{folder}` is not empty", "name a new folder")
+        try:
+            for row, answer in found:
+                _file(files, part, answer.label, shard).write(row.text + "\n")
+                counts[answer.label] += 1
+        finally:
+            for file in files.values():
+                file.close()
+        for path in sorted(part.iterdir()):
+            path.replace(folder / path.name)
+        part.rmdir()
+        done.write_text("".join(f"{label}\t{count}\n" for label, count in counts.most_common()), encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"cannot write into `{folder}`: {error.strerror or error}", "free some space") from error
+    return counts
+
+
+def _file(files: OrderedDict[str, IO[str]], part: Path, label: str, shard: Shard) -> IO[str]:
+    """The open file of a label; only so many are open at once."""
+    if label in files:
+        files.move_to_end(label)
+        return files[label]
+    if len(files) >= _MOST_FILES:
+        files.popitem(last=False)[1].close()
+    path = part / f"{label}{shard.suffix}.txt"
+    files[label] = path.open("a", encoding="utf-8", newline="\n")
+    return files[label]
+
+
+def languages(info: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a model knows of each of its labels: code, name, script, area, family, training texts and words, dev F1."""
+    facts = info.get("label_facts", {})
+    found = []
+    for code in info["labels"]:
+        language = known().get(code)
+        own = facts.get(code, {})
+        found.append(
+            {
+                "code": code,
+                "name": name_of(code),
+                "script": code.partition("_")[2],
+                "area": language.area if language else "",
+                "family": language.family if language else "",
+                "texts": own.get("texts", 0),
+                "words": own.get("words", 0),
+                "dev_f1": own.get("dev_f1"),
+            }
+        )
+    return found

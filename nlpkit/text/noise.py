@@ -1,0 +1,61 @@
+"""Text that is in no language: digits, emoji, links, program code."""
+
+from __future__ import annotations
+
+import regex
+
+from nlpkit.text.units import clean
+
+_CODE = [
+    regex.compile(pattern)
+    for pattern in (
+        r"[;{]\s*$|^\s*[})\]]+[;,]?\s*$",  # a line that ends in ; or {, or holds closing signs only
+        r"\b[\w.]+\((?=[^\s)]|\)|$)",  # f(x), f()
+        r"(?<=[\w)\]])\s*(?:===?|!==?|<=|>=|=>|->|::|&&|\|\||\+\+|--|[-+*/|&]=)|\s=\s|\w=[\"'\w]",
+        r"</?[a-zA-Z][\w:-]*(?:\s+[\w:-]+=|\s*/?>)|<[?!]\w*|/>|-->",  # markup
+        r"\$\{?\w+|%\(?\w*\)?[sd]\b|\{\{?\w*\}?\}|\\[nrtx]|&\w+;",
+        r"^\s*(?:import [\w.*{ ]+;?|#!.*|package [\w.]+;?|using [\w.]+;?)\s*$",
+        r"^\s*(?:(?:public|private|protected|static|final|async|export|abstract) )+\w+",
+        r"^\s*(?:def|func|fn|function|class|struct|enum|interface|impl|namespace|module) [\w.]+\s*[(:{<]",
+        r"^\s*(?:var|let|const|int|float|double|char|bool|void|string|auto) \w+\s*(?:[=;(]|$)",
+        r"^\s*(?:return|raise|throw|yield|assert|del|await|print|echo)\b.*(?:[()\[\]=<>]|\b(?:None|True|False|self|null)\b)",
+        r"(?i)^\s*(?:select\b.+\bfrom|insert into|update \w+ set|delete from|create table|drop table|alter table)\b",
+        r"^\s*(?:\$|>>>|#) \w+|\s--?[a-zA-Z][\w-]*(?:=|\s|$)",  # a shell
+        r"\b(?:self|this|sys|os|np|pd|console|document|window|std)\.\w+",
+    )
+]
+_SURE = regex.compile(  # nobody writes these in prose
+    r"^\s*(?:(?:if|elif|else if|while|for|switch|except|catch|with)\b.*[:{]|(?:else|try|finally|do|default)\s*[:{]"
+    r"|(?:pass|break|continue|raise|endif|fi|done|esac|else)|(?:return|raise|throw|yield|case) [\w.'\"]+:?"
+    r"|from [\w.]+ import\b.*|#\s*(?:include|define|undef|if|ifdef|ifndef|endif|else|pragma)\b.*)\s*$"
+)
+_NAME = regex.compile(
+    r"\b(?:\p{L}+_\w+|_+\p{L}\w*|[a-z]+(?:[A-Z][a-z0-9]*)+|\p{L}+\d+\w*|\p{L}[\w]*(?:\.\p{L}[\w]*){1,}|[A-Z]+(?:_[A-Z0-9]+)+)\b"
+)
+# what all of these have: a look at most prose ends here
+_HINT = regex.compile(
+    r"[;{}()\[\]=<>_|\\/&*+$#%]|\w\.\w|:\s*$|^\s*[a-z]+\s*$"
+    r"|^\s*(?:import|from|return|raise|throw|yield|case|class|def|var|let|const|int|select|update|insert|delete)\b"
+)
+_WORD = regex.compile(r"\p{L}[\p{L}\p{M}'’-]*")
+
+
+def without_language(text: str) -> bool:
+    """Whether a text has no letters once links, addresses and names of accounts are gone, or is program code."""
+    rest = clean(text)
+    return not any(map(str.isalpha, rest)) or is_code(rest)
+
+
+def is_code(text: str) -> bool:
+    """Whether a line looks like program code or markup rather than prose. A comment in a language is prose."""
+    if not _HINT.search(text):
+        return False
+    if _SURE.search(text):
+        return True
+    signs = sum(1 for pattern in _CODE if pattern.search(text))
+    names = sum(len(match.group()) for match in _NAME.finditer(text))
+    letters = sum(map(str.isalpha, text))
+    words = [word for word in _WORD.findall(_NAME.sub(" ", text)) if len(word) > 1]
+    if signs >= 2:
+        return len(words) < 10 * signs
+    return (signs == 1 and (len(words) <= 4 or names * 3 > letters)) or (names * 2 > letters and len(words) <= 3)

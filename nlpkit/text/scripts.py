@@ -1,0 +1,61 @@
+"""Scripts of characters and texts as ISO 15924 codes."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+
+# first word(s) of a character's Unicode name -> ISO 15924
+_NAMES = {
+    "LATIN": "Latn", "FULLWIDTH LATIN": "Latn", "CYRILLIC": "Cyrl", "GREEK": "Grek", "COPTIC": "Copt",
+    "ARABIC": "Arab", "HEBREW": "Hebr", "SYRIAC": "Syrc", "THAANA": "Thaa", "NKO": "Nkoo", "MANDAIC": "Mand",
+    "DEVANAGARI": "Deva", "BENGALI": "Beng", "GURMUKHI": "Guru", "GUJARATI": "Gujr", "ORIYA": "Orya",
+    "TAMIL": "Taml", "TELUGU": "Telu", "KANNADA": "Knda", "MALAYALAM": "Mlym", "SINHALA": "Sinh", "THAI": "Thai",
+    "LAO": "Laoo", "TIBETAN": "Tibt", "MYANMAR": "Mymr", "GEORGIAN": "Geor", "HANGUL": "Hang",
+    "HALFWIDTH HANGUL": "Hang", "ETHIOPIC": "Ethi", "CHEROKEE": "Cher", "CANADIAN": "Cans", "KHMER": "Khmr",
+    "MONGOLIAN": "Mong", "HIRAGANA": "Hira", "KATAKANA": "Kana", "KATAKANA-HIRAGANA": "Kana",
+    "HALFWIDTH KATAKANA": "Kana", "BOPOMOFO": "Bopo", "CJK": "Hani", "IDEOGRAPHIC": "Hani", "YI": "Yiii",
+    "ARMENIAN": "Armn", "TIFINAGH": "Tfng", "VAI": "Vaii", "BAMUM": "Bamu", "SAURASHTRA": "Saur", "KAYAH": "Kali",
+    "REJANG": "Rjng", "JAVANESE": "Java", "CHAM": "Cham", "TAI VIET": "Tavt", "MEETEI": "Mtei", "BALINESE": "Bali",
+    "SUNDANESE": "Sund", "BATAK": "Batk", "LEPCHA": "Lepc", "OL CHIKI": "Olck", "LIMBU": "Limb", "TAI LE": "Tale",
+    "NEW TAI LUE": "Talu", "BUGINESE": "Bugi", "TAI THAM": "Lana", "TAGALOG": "Tglg", "HANUNOO": "Hano",
+    "BUHID": "Buhd", "TAGBANWA": "Tagb", "LISU": "Lisu", "OSMANYA": "Osma", "OSAGE": "Osge", "DESERET": "Dsrt",
+    "ADLAM": "Adlm", "GOTHIC": "Goth", "CHAKMA": "Cakm", "WARANG": "Wara", "SYLOTI": "Sylo", "PAHAWH": "Hmng",
+    "NYIAKENG": "Hmnp", "WANCHO": "Wcho", "MEDEFAIDRIN": "Medf", "HANIFI": "Rohg", "MENDE": "Mend", "BASSA": "Bass",
+}  # fmt: skip
+# what a label's script may be written with: the scripts of its letters
+LETTERS = {
+    "Jpan": ("Hani", "Hira", "Kana"), "Hans": ("Hani",), "Hant": ("Hani", "Bopo"), "Hrkt": ("Hira", "Kana"),
+    "Kore": ("Hang", "Hani"), "Hang": ("Hang",),
+}  # fmt: skip
+COMMON = "Zyyy"
+_known: dict[str, str] = {}
+
+
+def script_of(char: str) -> str:
+    """The script of a character, ``Zyyy`` (common) for digits, signs and marks that all scripts share."""
+    found = _known.get(char)
+    if found is None:
+        words = unicodedata.name(char, "").split(" ")
+        two = " ".join(words[:2])
+        found = _NAMES.get(two) or (_NAMES.get(words[0]) if words[0] != "CJK" or char.isalpha() else None) or COMMON
+        _known[char] = found
+    return found
+
+
+def written_with(script: str) -> tuple[str, ...]:
+    """The scripts of the letters of a language written in ``script``: ``Jpan`` -> Hani, Hira, Kana."""
+    return LETTERS.get(script, (script,))
+
+
+def main_script(text: str) -> str:
+    """The script of most letters, ``Zyyy`` where there are none; Han beside Kana is ``Jpan``."""
+    counts = Counter(script_of(char) for char in text if char.isalpha())
+    counts.pop(COMMON, None)
+    if not counts:
+        return COMMON
+    kana = counts["Hira"] + counts["Kana"]
+    if kana:
+        counts["Jpan"] = kana + counts.pop("Hani", 0)
+        del counts["Hira"], counts["Kana"]
+    return max(sorted(counts), key=lambda script: counts[script])
