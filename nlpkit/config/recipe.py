@@ -104,10 +104,14 @@ class NgramScratch(Strict):
     arch: Literal["ngrams"] = Field("ngrams", description="character n-grams and word frequencies")
     dimensions: int = Field(64, ge=2, multiple_of=2, description="width of the vector of an n-gram")
     buckets: int = Field(1 << 20, ge=1024, description="hash buckets in training, a power of two")
-    kept: int = Field(131072, ge=64, description="n-grams kept in the model, half a byte a dimension each")
-    words: int = Field(1700, ge=0, description="most words a label whose frequency is kept, about 3.5 bytes each")
-    epochs: int = Field(10, ge=1, description="passes over the rows before n-grams are left out")
-    refine: int = Field(4, ge=0, description="passes with the n-grams kept")
+    kept: int = Field(160000, ge=64, description="n-grams kept in the model, half a byte a dimension each")
+    words: int = Field(3000, ge=1, description="most words a label whose frequency is kept, about 3.5 bytes each")
+    listed_words: int = Field(700, ge=1, description="the same of a label with a word list only")
+    listed_prior: float = Field(
+        1.0, ge=0, description="how much less likely a label with a word list only is, as a logarithm"
+    )
+    epochs: int = Field(12, ge=1, description="passes over the rows before n-grams are left out")
+    refine: int = Field(6, ge=0, description="passes with the n-grams kept")
     draw: int = Field(1450, ge=1, description="rows a label an epoch draws at most")
     pseudo: int = Field(250, ge=0, description="texts an epoch makes of a label's word list; half of it beside rows")
     lr: float = Field(0.2, gt=0, description="learning rate of Adagrad")

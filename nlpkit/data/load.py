@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -145,11 +146,26 @@ def _other(row: Row, column: str) -> str:
     return str(row.extra[column])
 
 
-def _without(row: Row, column: str) -> Row:
-    """The text less the words that stand in the column too, in any case."""
-    assert isinstance(row, TextRow)
-    known = set(_other(row, column).casefold().split())
-    return replace(row, text=" ".join(word for word in row.text.split() if word.casefold() not in known))
+def _without(rows: list[TextRow], column: str) -> list[TextRow]:
+    """The texts less the words that stand in the column of their row too, in any case.
+
+    A word that stands far more often in the column than is left of it in the texts is dropped everywhere.
+    """
+    others = [_other(row, column).casefold().split() for row in rows]
+    left = [
+        [word for word in row.text.split() if word.casefold() not in known]
+        for row, known in zip(rows, map(set, others), strict=True)
+    ]
+    there = Counter(word for words in others for word in words)
+    here = Counter(word.casefold() for words in left for word in words)
+    foreign = {word for word, count in here.items() if there[word] > _FAR_MORE * count}
+    return [
+        replace(row, text=" ".join(word for word in words if word.casefold() not in foreign))
+        for row, words in zip(rows, left, strict=True)
+    ]
+
+
+_FAR_MORE = 10
 
 
 def _chosen(found: Iterator[Row], source: Source) -> list[Row]:
@@ -159,7 +175,7 @@ def _chosen(found: Iterator[Row], source: Source) -> list[Row]:
     if source.without and not all(isinstance(row, TextRow) for row in rows):
         raise InputError("`without` is for texts with one label each")
     if source.without:
-        rows = [_without(row, source.without) for row in rows]
+        rows = _without(rows, source.without)
     if source.label is not None:
         rows = _labeled(rows, source.label)
     return _rename(rows, source.rename) if source.rename else rows

@@ -96,15 +96,17 @@ def train(
     counts = np.concatenate([part[1] for part in found])
     vectors = _Vectors(spec, len(labels), corpus, ids, counts, seed)
     kept, grams, V, bias = vectors.learn(say, tick, poll)
-    frequencies = _frequencies(corpus, len(labels), np.concatenate([part[2] for part in found]), spec.words)
-    model = Ngrams(labels, spec.buckets, pack(spec.buckets, kept, grams, V, bias, frequencies, listed))
+    frequencies = _frequencies(corpus, len(labels), np.concatenate([part[2] for part in found]), spec)
+    model = Ngrams(
+        labels, spec.buckets, pack(spec.buckets, kept, grams, V, bias - spec.listed_prior * listed, frequencies)
+    )
     if dev:
         model.confidence = _confidence(model, dev, seed)
     return model
 
 
-def _frequencies(corpus: _Corpus, size: int, names: Array, most: int) -> tuple[Array, Array, Array, Array]:
-    """What ``pack`` wants of words: log(1 + p(word | label) / epsilon) of the ``most`` frequent words of each label.
+def _frequencies(corpus: _Corpus, size: int, names: Array, spec: NgramScratch) -> tuple[Array, Array, Array, Array]:
+    """What ``pack`` wants of words: log(1 + p(word | label) / epsilon) of the most frequent words of each label.
 
     Where a label has rows and a list, p is the mean of both.
     """
@@ -122,6 +124,7 @@ def _frequencies(corpus: _Corpus, size: int, names: Array, most: int) -> tuple[A
             parts.append((seen, times / (times.sum() * _LISTED)))
         seen, inverse = _numbered(np.concatenate([part[0] for part in parts]))
         chance = np.bincount(inverse, np.concatenate([part[1] for part in parts])) / len(parts)
+        most = spec.words if len(mine) else spec.listed_words
         best = np.lexsort((names[seen], -chance))[:most]  # ties by hash: the order of the rows changes nothing
         words.append(names[seen[best]])
         owners.append(np.full(len(best), label))

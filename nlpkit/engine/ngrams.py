@@ -90,12 +90,12 @@ class Confidence:
     weights: tuple[float, ...]
 
     @staticmethod
-    def features(chance: Array, words: Array, known: Array, fits: Array, listed: Array) -> Array:
-        """(texts, 7): bias, log-odds of the softmax, log of the length in words, share of words that any label knows,
-        share of words that this label knows, whether the label was learned from a word list only, fit x length."""
+    def features(chance: Array, words: Array, known: Array, fits: Array) -> Array:
+        """(texts, 6): bias, log-odds of the softmax, log of the length in words, share of words that any label knows,
+        share of words that this label knows, and that times the length."""
         odds = np.log(np.clip(chance, 1e-7, 1) / np.clip(1 - chance, 1e-7, 1))
         length = np.log1p(words)
-        return np.stack([np.ones_like(odds), odds, length, known, fits, listed, fits * length], 1)
+        return np.stack([np.ones_like(odds), odds, length, known, fits, fits * length], 1)
 
     def __call__(self, features: Array) -> Array:
         found: Array = 1 / (1 + np.exp(-np.clip(features @ np.array(self.weights), -30, 30)))
@@ -118,12 +118,10 @@ class Ngrams:
         self._scale = data["scale"].astype(np.float32)
         self._packed = data["rows"]
         self._V, self._bias = data["V"].astype(np.float32), data["bias"]
-        gaps, entries = data["gaps"].astype(np.int64), data["entries"]
-        self._names = np.cumsum(gaps)[gaps < _STEP].astype(np.uint32)
-        self._first = np.concatenate([[0], np.flatnonzero(entries >> 15) + 1])
-        self._owners = (entries & LABELS).astype(np.int64)
-        self._values = (entries >> 11 & LEVELS).astype(np.float32) * (float(data["top"][0]) / LEVELS)
-        self.listed = data["listed"].astype(bool)
+        gaps, self._entries = data["gaps"], data["entries"]
+        self._names = np.cumsum(gaps, dtype=np.uint32)[gaps < _STEP]
+        self._first = np.concatenate([[0], np.flatnonzero(self._entries >= 1 << 15) + 1])
+        self._levels = np.arange(LEVELS + 1) * (float(data["top"][0]) / LEVELS)
         if len(self._first) != len(self._names) + 1 or len(kept) != len(self._packed):
             raise ValueError("its parts do not fit")
         self._number = {label: number for number, label in enumerate(self.labels)}
@@ -208,20 +206,26 @@ class Ngrams:
         total = int(count.sum())
         if total:
             entry = np.repeat(facts[:, 3] - (np.cumsum(count) - count), count) + np.arange(total)
-            place = np.repeat(row * size, count) + self._owners[entry]
-            found += np.bincount(place, self._values[entry], len(rows) * size).reshape(len(rows), size)
-        found[~self._possible(facts, row, len(rows))] = -np.inf
+            held = self._entries[entry]
+            place = np.repeat(row * size, count) + (held & LABELS)
+            weight = self._levels[held >> 11 & LEVELS]
+            found += np.bincount(place, weight, len(rows) * size).reshape(len(rows), size)
+        found += self._penalties(facts, row, len(rows))
         if allowed is not None:
             found[:, ~allowed] = -np.inf
         found[lengths == 0] = -np.inf
         return found, (flat, row)
 
-    def _possible(self, facts: Array, row: Array, rows: int) -> Array:
-        """(rows, labels): whether the label is written in a script of at least a quarter of the letters."""
+    def _penalties(self, facts: Array, row: Array, rows: int) -> Array:
+        """(rows, labels): 0 where the label is written in a script of at least a quarter of the letters, else -inf."""
         width = len(self._scripts) + 1
         letters = np.bincount(row * width + facts[:, 2], facts[:, 1], rows * width).reshape(rows, width)
         much = letters >= np.maximum(1, 0.25 * letters.sum(1, keepdims=True))
-        found: Array = (much[:, :-1].astype(np.float32) @ self._fits > 0) | self._any
+        kinds, kind = np.unique(np.packbits(much, axis=1), axis=0, return_inverse=True)
+        scripts = np.unpackbits(kinds, axis=1, count=width)[:, :-1]
+        found: Array = np.where((scripts @ self._fits > 0) | self._any, np.float32(0), np.float32(-np.inf))[
+            kind.ravel()
+        ]
         return found
 
     def features(self, words: tuple[Array, Array], rows: int, best: Array, chance: Array) -> Array:
@@ -232,10 +236,10 @@ class Ngrams:
         total = int(count.sum())
         entry = np.repeat(facts[:, 3] - (np.cumsum(count) - count), count) + np.arange(total)
         owner = np.repeat(row, count)
-        hits = np.bincount(owner[self._owners[entry] == best[owner]], minlength=rows)
+        hits = np.bincount(owner[self._entries[entry] & LABELS == best[owner]], minlength=rows)
         number = np.maximum(1, np.bincount(row, minlength=rows))
         known = np.bincount(row, weights=count > 0, minlength=rows)
-        return Confidence.features(chance, number, known / number, hits / number, self.listed[best].astype(float))
+        return Confidence.features(chance, number, known / number, hits / number)
 
     def tag_texts(
         self,
@@ -259,6 +263,15 @@ class Ngrams:
             poll()
             result += self._answers([units(text) for text in texts[at : at + _CHUNK]], top, mask)
         return result
+
+    def shares(self, texts: Sequence[str], allowed: Sequence[str]) -> list[list[float]]:
+        """The softmax of each text over the labels ``allowed``; even where nothing is told."""
+        columns = [self._number[label] for label in allowed]
+        logits = self.logits([units(text) for text in texts])[0][:, columns].astype(np.float64)
+        peak = logits.max(1, keepdims=True)
+        mass = np.exp(np.where(np.isfinite(peak), logits - np.where(np.isfinite(peak), peak, 0), 0))
+        found: list[list[float]] = (mass / mass.sum(1, keepdims=True)).tolist()
+        return found
 
     def _answers(self, rows: list[list[str]], top: int, mask: Array | None) -> list[Output]:
         logits, words = self.logits(rows, mask)
@@ -291,7 +304,7 @@ class Ngrams:
     # -- the file
 
     def weights(self) -> int:
-        return int(2 * self._packed.size + self._V.size + self._bias.size + len(self._values))
+        return int(2 * self._packed.size + self._V.size + self._bias.size + len(self._entries))
 
     def save(self, folder: Path) -> None:
         """Write the weights and config.json."""
@@ -322,10 +335,8 @@ def judged(logits: Array) -> tuple[Array, Array, Array]:
     best = logits.argmax(1)
     peak = logits[np.arange(len(logits)), best]
     told = np.isfinite(peak)
-    near = logits - np.where(told, peak, 0)[:, None]
-    close = near > -20  # what is farther off does not count, and exp() is dear
-    owner = np.nonzero(close)[0]
-    return best, 1 / np.maximum(1, np.bincount(owner, np.exp(near[close]), len(logits))), told
+    mass = np.exp(logits - np.where(told, peak, 0)[:, None]).sum(1, dtype=np.float64)
+    return best, 1 / np.maximum(1, mass), told
 
 
 def pack(
@@ -335,13 +346,12 @@ def pack(
     V: Array,
     bias: Array,
     words: tuple[Array, Array, Array, Array],
-    listed: Array,
 ) -> dict[str, Array]:
     """The arrays of the file, about 2 bytes a word and label, half a byte a number.
 
     ``rows`` (buckets kept, dimensions) are the vectors of the n-grams in the buckets ``kept`` (sorted), ``V``
     (dimensions, labels) and ``bias`` (labels) the classifier. ``words`` are sorted 32-bit hashes, the place of each
-    one's first label (and the end), the labels, their frequencies. ``listed``: labels learned from a word list only.
+    one's first label (and the end), the labels, their frequencies.
     """
     names, first, owners, values = words
     taken = np.zeros(buckets, bool)
@@ -360,12 +370,11 @@ def pack(
         "kept": np.packbits(taken),
         "rows": packed,
         "scale": scale,
-        "V": V.astype(np.float16),
+        "V": np.ascontiguousarray(V, np.float16),  # safetensors writes memory as it lies
         "bias": bias.astype(np.float32),
         "gaps": short,
         "entries": owners.astype(np.uint16) | level << np.uint16(11) | last << np.uint16(15),
         "top": np.array([top], np.float32),
-        "listed": listed.astype(np.uint8),
     }
 
 
@@ -378,8 +387,12 @@ def _packed(rows: Array) -> tuple[Array, Array]:
     return scale, steps[:, ::2] | steps[:, 1::2] << 4
 
 
+# the two numbers of a byte, as 8 bytes that are looked up at once
+_PAIRS = np.stack([np.arange(256) & 15, np.arange(256) >> 4], 1).astype(np.float32) - np.float32(7.5)
+_PAIRS = np.ascontiguousarray(_PAIRS).view(np.float64).ravel()
+
+
 def _unpacked(packed: Array, scale: Array) -> Array:
-    rows = np.empty((len(packed), packed.shape[1] * 2), np.float32)
-    rows[:, ::2] = packed & 15
-    rows[:, 1::2] = packed >> 4
-    return (rows - np.float32(7.5)) * scale.astype(np.float32)[:, None]
+    rows = _PAIRS[packed].view(np.float32)
+    rows *= scale[:, None]
+    return rows

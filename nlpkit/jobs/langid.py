@@ -24,8 +24,11 @@ from nlpkit.text.units import clean
 
 MIN_SCORE = 0.5  # below it an answer is more often wrong than right
 _NAMES = {UNKNOWN: "unknown", NO_LANGUAGE: "no language"}
-_STAY = math.log(0.9)  # of a word: it is in the language of the word before it
-_CANDIDATES = 4
+_STAY = 0.7  # the chance that a word is in the language of the word before it
+_KEEP = math.log(_STAY)
+_CANDIDATES = 6
+_FEW = 0.25
+_ENGLISH = "eng_Latn"
 _MOST_FILES = 64  # open at once
 
 
@@ -79,6 +82,7 @@ class Identifier:
 
     def __call__(self, texts: Sequence[str], poll: Callable[[], None] = lambda: None) -> list[Answer]:
         """An answer for each text."""
+        texts = [clean(text) for text in texts]
         empty = [without_language(text) for text in texts]
         asked = [text for text, none in zip(texts, empty, strict=True) if not none]
         found = iter(self.predictor.answers(asked, top=self.top, allowed=self.allowed, poll=poll))
@@ -88,12 +92,12 @@ class Identifier:
         ]
 
     def _answer(self, text: str, found: list[tuple[str, float]]) -> Answer:
-        script = main_script(clean(text))
+        script = main_script(text)
         top = found if self.top > 1 else []
         if not found:
             return Answer(UNKNOWN, 0.0, script)
         label, score = found[0]
-        short = self.min_chars > 1 and sum(map(str.isalpha, clean(text))) < self.min_chars
+        short = self.min_chars > 1 and sum(map(str.isalpha, text)) < self.min_chars
         if short or score < self.min_score:
             return Answer(UNKNOWN, score, script, top)
         return Answer(label, score, script, top)
@@ -106,49 +110,58 @@ class Identifier:
         The candidates are the languages that the text and its parts look like most, or those of ``only``.
         """
         offsets = words(text)
-        spoken = [at for at, (start, end) in enumerate(offsets) if any(map(str.isalpha, text[start:end]))]
-        spoken = [at for at in spoken if clean(text[slice(*offsets[at])]).strip()]
+        parts = [text[start:end] for start, end in offsets]
+        places = [at for at, part in enumerate(parts) if any(map(str.isalpha, clean(part)))]
         labels: dict[int, tuple[str, float]] = {}
-        if spoken:
-            candidates = self.allowed if self.allowed and len(self.allowed) <= 2 * _CANDIDATES else None
-            candidates = candidates or self._candidates(text, [text[slice(*offsets[at])] for at in spoken])
-            labels = self._path([text[slice(*offsets[at])] for at in spoken], spoken, candidates)
+        if places:
+            spoken = [parts[at] for at in places]
+            labels = dict(zip(places, self._spoken(text, spoken), strict=True))
         return [
-            Word(text[start:end], start, end, *labels.get(at, (NO_LANGUAGE, 1.0)))
-            for at, (start, end) in enumerate(offsets)
+            Word(part, start, end, *labels.get(at, (NO_LANGUAGE, 1.0)))
+            for at, (part, (start, end)) in enumerate(zip(parts, offsets, strict=True))
         ]
 
-    def _candidates(self, text: str, spoken: list[str]) -> list[str]:
-        size = 4
-        parts = [" ".join(spoken[at : at + size]) for at in range(0, max(1, len(spoken) - size + 1), size // 2)]
-        weight: dict[str, float] = defaultdict(float)
-        for number, found in enumerate(self.predictor.answers([text, *parts], top=3, allowed=self.allowed)):
-            for label, score in found:
-                weight[label] += score * (2 if number == 0 else 1)
-        return sorted(weight, key=lambda label: -weight[label])[:_CANDIDATES]
+    def _spoken(self, text: str, spoken: list[str]) -> list[tuple[str, float]]:
+        if self.allowed and len(self.allowed) <= _CANDIDATES:
+            return self._path(spoken, self.allowed)
+        found = self._path(spoken, self._candidates(text, spoken))
+        # a language of few words among many is more likely a mistake: the rest is asked again
+        counts = Counter(label for label, _ in found)
+        least = max(2.0, _FEW * len(found))
+        kept = [label for label, count in counts.most_common() if count >= least or label == _ENGLISH]
+        kept = kept if kept != [_ENGLISH] else [label for label, _ in counts.most_common(2)]
+        return self._path(spoken, kept) if kept and len(kept) < len(counts) else found
 
-    def _path(self, spoken: list[str], places: list[int], candidates: list[str]) -> dict[int, tuple[str, float]]:
+    def _candidates(self, text: str, spoken: list[str]) -> list[str]:
+        """What the text and its stretches look like most; English, which is mixed into most, where it may be."""
+        weight: dict[str, float] = defaultdict(float)
+        stretches = [" ".join(spoken[at : at + size]) for size in (2, 4) for at in range(0, len(spoken), size)]
+        for found in self.predictor.answers([text, *stretches], top=3, allowed=self.allowed):
+            for label, score in found:
+                weight[label] += score
+        best = sorted(weight, key=lambda label: -weight[label])[:_CANDIDATES]
+        english = [label for label in self.allowed or self.labels if label == _ENGLISH and label not in best]
+        return best + english if best else best
+
+    def _path(self, spoken: list[str], candidates: list[str]) -> list[tuple[str, float]]:
         if not candidates:
-            return dict.fromkeys(places, (UNKNOWN, 0.0))
-        if len(candidates) == 1:
-            return dict.fromkeys(places, (candidates[0], 1.0))
-        change = math.log((1 - math.exp(_STAY)) / (len(candidates) - 1))
+            return [(UNKNOWN, 0.0)] * len(spoken)
         shares = self.predictor.shares(spoken, candidates)
-        best = [[math.log(max(share, 1e-6)) for share in shares[0]]]
-        back: list[list[int]] = []
-        for row in shares[1:]:
-            scores, came = [], []
-            for here, share in enumerate(row):
-                options = [before + (_STAY if there == here else change) for there, before in enumerate(best[-1])]
-                came.append(max(range(len(options)), key=options.__getitem__))
-                scores.append(options[came[-1]] + math.log(max(share, 1e-6)))
-            best.append(scores)
+        change = math.log((1 - _STAY) / max(1, len(candidates) - 1))
+        logs = [[math.log(max(share, 1e-6)) for share in row] for row in shares]
+        best, back = logs[0], []
+        for row in logs[1:]:
+            came = [
+                max(range(len(row)), key=lambda there, here=here: best[there] + (_KEEP if there == here else change))  # type: ignore[misc]
+                for here in range(len(row))
+            ]
+            best = [best[there] + (_KEEP if there == here else change) + row[here] for here, there in enumerate(came)]
             back.append(came)
-        path = [max(range(len(candidates)), key=best[-1].__getitem__)]
+        path = [max(range(len(candidates)), key=best.__getitem__)]
         for came in reversed(back):
             path.append(came[path[-1]])
         path.reverse()
-        return {place: (candidates[label], row[label]) for place, label, row in zip(places, path, shares, strict=True)}
+        return [(candidates[label], row[label]) for label, row in zip(path, shares, strict=True)]
 
 
 def mixing(found: Sequence[Word]) -> float:

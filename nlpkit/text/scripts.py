@@ -50,7 +50,12 @@ def written_with(script: str) -> tuple[str, ...]:
 
 def main_script(text: str) -> str:
     """The script of most letters, ``Zyyy`` where there are none; Han beside Kana is ``Jpan``."""
-    counts = Counter(script_of(char) for char in text if char.isalpha())
+    if text.isascii():
+        return "Latn" if any(map(str.isalpha, text)) else COMMON
+    counts: Counter[str] = Counter()
+    for char, count in Counter(text).items():
+        if char.isalpha():
+            counts[script_of(char)] += count
     counts.pop(COMMON, None)
     if not counts:
         return COMMON

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import regex
@@ -16,6 +17,7 @@ _SAME = {
     **dict.fromkeys(range(0x64B, 0x653), None),  # Arabic vowel signs, written by few
     **dict.fromkeys(range(0x591, 0x5BE), None),  # Hebrew accents and points
 }  # fmt: skip
+_DOTTED = re.compile(r"\w\.\w")  # what most text has not, found at once
 _INVISIBLE = regex.compile(r"\p{Cf}+")
 _WORD = regex.compile(r"'?[\p{L}\p{M}]+(?:'[\p{L}\p{M}]+)*'?")
 _HAN = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")
@@ -26,7 +28,7 @@ _LONGEST, _PIECE = 40, 12
 
 def clean(text: str) -> str:
     """``text`` without links, addresses, @names and #tags."""
-    return _LINKS.sub(" ", text) if "." in text or "@" in text or "#" in text or "://" in text else text
+    return _LINKS.sub(" ", text) if "@" in text or "#" in text or "//" in text or _DOTTED.search(text) else text
 
 
 def fold(text: str) -> str:
