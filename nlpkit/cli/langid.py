@@ -40,7 +40,9 @@ def langid(
     read: Annotated[
         str | None,
         typer.Option(
-            "--from", help="Format read: text, tsv, csv, jsonl. Default: by the file's name.", show_default=False
+            "--from",
+            help="Format read: text, tsv, csv, jsonl, conllu. Default: by the file's name.",
+            show_default=False,
         ),
     ] = None,
     column: options.Columns = None,

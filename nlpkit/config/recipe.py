@@ -104,7 +104,7 @@ class NgramScratch(Strict):
     arch: Literal["ngrams"] = Field("ngrams", description="character n-grams and word frequencies")
     dimensions: int = Field(64, ge=2, multiple_of=2, description="width of the vector of an n-gram")
     buckets: int = Field(1 << 20, ge=1024, description="hash buckets in training, a power of two")
-    kept: int = Field(160000, ge=64, description="n-grams kept in the model, half a byte a dimension each")
+    kept: int = Field(190000, ge=64, description="n-grams kept in the model, half a byte a dimension each")
     words: int = Field(3000, ge=1, description="most words a label whose frequency is kept, about 3.5 bytes each")
     listed_words: int = Field(700, ge=1, description="the same of a label with a word list only")
     listed_prior: float = Field(

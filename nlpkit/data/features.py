@@ -33,12 +33,14 @@ class Output:
     """What a model says of one feature: a label id and its probability for each of the feature's ``words``.
 
     ``scores`` is None where the model knows no probabilities. ``others`` are the next best label sequences of the
-    whole window with their probabilities, best first, where they were asked for.
+    whole window with their probabilities, best first, where they were asked for. ``unknown`` is the chance that none of
+    the labels is right because the text is of a kind never learned, where the model can tell.
     """
 
     labels: list[int]
     scores: list[float] | None
     others: list[tuple[list[int], float]] = field(default_factory=list)
+    unknown: float = 0.0
 
 
 class WordTagger(Protocol):

@@ -96,12 +96,13 @@ def train(
     counts = np.concatenate([part[1] for part in found])
     vectors = _Vectors(spec, len(labels), corpus, ids, counts, seed)
     kept, grams, V, bias = vectors.learn(say, tick, poll)
+    usual = _usual(corpus, len(labels), vectors.counts, counts)
     frequencies = _frequencies(corpus, len(labels), np.concatenate([part[2] for part in found]), spec)
     model = Ngrams(
-        labels, spec.buckets, pack(spec.buckets, kept, grams, V, bias - spec.listed_prior * listed, frequencies)
+        labels, spec.buckets, pack(spec.buckets, kept, grams, V, bias - spec.listed_prior * listed, frequencies, usual)
     )
     if dev:
-        model.confidence = _confidence(model, dev, seed)
+        model.confidence = _confidence(model, dev, listed, seed)
     return model
 
 
@@ -147,6 +148,18 @@ def _grouped(labels: Array, size: int) -> tuple[Array, Array]:
 
 def _numbered(numbers: Array) -> tuple[Array, Array]:
     return tuple(np.unique(numbers, return_inverse=True))
+
+
+def _usual(corpus: _Corpus, size: int, kept: Array, counts: Array) -> Array:
+    """(labels,) share of the n-grams of a label's words that were kept, in its rows, else in its list."""
+    owner = np.repeat(corpus.label, corpus.end - corpus.start)
+    some = np.bincount(owner, kept[corpus.flat], size)
+    total = np.bincount(owner, counts[corpus.flat], size)
+    for label, (words, times) in corpus.lists.items():
+        if not total[label]:
+            some[label], total[label] = (kept[words] * times).sum(), (counts[words] * times).sum()
+    found: Array = some / np.maximum(1, total)
+    return found
 
 
 def _counted(numbers: Array) -> tuple[Array, Array]:
@@ -295,19 +308,22 @@ class _Vectors:
         return float(loss.detach())
 
 
-def _confidence(model: Ngrams, dev: Sequence[TextRow], seed: int) -> Confidence:
+def _confidence(model: Ngrams, dev: Sequence[TextRow], listed: Array, seed: int) -> Confidence:
     """Fitted on dev texts, on a stretch of one to five words of each, and on what no label is right for.
 
-    The last are texts whose own label may not be given (as if it had never been learned), and texts whose letters
-    were thrown together.
+    The last are texts whose own label may not be given (as if it had never been learned), texts whose letters were
+    thrown together, and random letters.
     """
     random = np.random.default_rng(seed)
     number = {label: at for at, label in enumerate(model.labels)}
     texts = [(units(row.text), number.get(row.label or "", -1)) for row in dev]
     texts = [(words, label) for words, label in texts if words]
-    features, right, weights = [], [], []
+    # labels with a word list only are seldom among dev texts; together they count as much as the others
+    few = sum(bool(label >= 0 and listed[label]) for _, label in texts)
+    more = max(1.0, min(_MOST_WEIGHT, (len(texts) - few) / max(1, few)))
+    seen: list[tuple[Array, Array, Array, bool]] = []  # features, right, weight, of a language that was learned
 
-    def look(rows: list[list[str]], gold: Array, weight: float, *, hidden: bool = False) -> None:
+    def look(rows: list[list[str]], gold: Array, weight: float, *, known: bool = True, hidden: bool = False) -> None:
         for at in range(0, len(rows), 256):
             part, truth = rows[at : at + 256], gold[at : at + 256]
             logits, words = model.logits(part)
@@ -315,24 +331,43 @@ def _confidence(model: Ngrams, dev: Sequence[TextRow], seed: int) -> Confidence:
                 have = np.flatnonzero(truth >= 0)
                 logits[have, truth[have]] = -np.inf
             best, chance, told = judged(logits)
-            features.append(model.features(words, len(part), best, chance)[told])
-            right.append((best == truth)[told] & (not hidden))
-            weights.append(np.full(int(told.sum()), weight))
+            weights = np.where((truth >= 0) & listed[np.maximum(truth, 0)], weight * more, weight)[told]
+            seen.append((model.features(words, len(part), best, chance)[told], (best == truth)[told], weights, known))
 
     gold = np.array([label for _, label in texts])
-    look([words for words, _ in texts], gold, 1.0)
+    whole = [words for words, _ in texts]
     crops = []
-    for words, _ in texts:
+    for words in whole:
         size = min(len(words), int(random.integers(1, 6)))
         at = int(random.integers(0, len(words) - size + 1))
         crops.append(words[at : at + size])
+    look(whole, gold, 1.0)
     look(crops, gold, 0.5)
-    look([words for words, _ in texts], gold, _UNKNOWN, hidden=True)
-    look([_shaken(words, random) for words, _ in texts], np.full(len(texts), -2), _UNKNOWN)
-    return Confidence(logistic(np.concatenate(features), np.concatenate(right).astype(float), np.concatenate(weights)))
+    look(whole, gold, _UNKNOWN, known=False, hidden=True)
+    look([_shaken(words, random) for words in whole], gold, _UNKNOWN, known=False)
+    look([_random(words, random) for words in whole], gold, _NOISE, known=False)
+
+    def fitted(parts: list[tuple[Array, Array, Array]]) -> tuple[float, ...]:
+        features, target, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return logistic(features, target.astype(float), weights)
+
+    return Confidence(
+        fitted([(features, right, weight) for features, right, weight, known in seen if known]),
+        fitted([(features, np.full(len(features), known), weight) for features, _, weight, known in seen]),
+    )
 
 
-_UNKNOWN = 0.05  # what unknown languages and noise count beside texts of known ones
+_MOST_WEIGHT = 20.0
+_UNKNOWN, _NOISE = 0.005, 1.0  # what unknown languages and noise count beside texts of known ones
+
+
+def _random(words: list[str], random: np.random.Generator) -> list[str]:
+    """One to eight words of random letters of the text, each letter as likely as another."""
+    letters = sorted(set("".join(words)))
+    return [
+        "".join(letters[at] for at in random.integers(0, len(letters), int(random.integers(2, 12))))
+        for _ in range(int(random.integers(1, 9)))
+    ]
 
 
 def _shaken(words: list[str], random: np.random.Generator) -> list[str]:

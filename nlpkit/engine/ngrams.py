@@ -15,6 +15,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ LABELS = 2047  # most labels: a label is stored in 11 bits
 LEVELS = 15
 _MOST_WORDS = 200_000  # remembered; memory stays bounded on a stream
 _CHUNK = 256
+_MANY = 20_000  # texts after which compiling pays
 _STEP = 0xFFFF  # a gap between two hashes that needs another number
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
@@ -52,9 +55,8 @@ def hashes(words: Sequence[str], buckets: int) -> tuple[Array, Array, Array]:
     The n-grams of a word with its two edges, of 1 to 5 characters, stand one after the other. ``buckets`` is a power
     of two.
     """
-    codes = np.frombuffer("".join(f"<{word}>" for word in words).encode("utf-32-le", "surrogatepass"), np.uint32)
+    codes, lengths = _characters(words)
     codes = codes.astype(np.uint64)
-    lengths = np.fromiter((len(word) + 2 for word in words), np.int64, len(words))
     ends = np.cumsum(lengths)
     starts = ends - lengths
     left = np.repeat(ends, lengths) - np.arange(len(codes))  # characters from here to the end of the word
@@ -80,26 +82,36 @@ def hashes(words: Sequence[str], buckets: int) -> tuple[Array, Array, Array]:
     return found, np.bincount(owner, minlength=len(words)), names.astype(np.uint32)
 
 
+def _characters(words: Sequence[str]) -> tuple[Array, Array]:
+    """(the characters of all words with their edges, how many of each word)."""
+    codes = np.frombuffer("".join(f"<{word}>" for word in words).encode("utf-32-le", "surrogatepass"), np.uint32)
+    return codes, np.fromiter((len(word) + 2 for word in words), np.int64, len(words))
+
+
 @dataclass(frozen=True, slots=True)
 class Confidence:
-    """The chance that an answer is right, from what was seen of the text: a logistic regression.
+    """How sure an answer is, from what was seen of the text: two logistic regressions on ``features``.
 
-    ``weights`` go with ``features``; a model without it gives its softmax.
+    ``right`` are the weights of the chance that the answer is right where the language was learned, ``known`` those of
+    the chance that it was. A model without them gives its softmax.
     """
 
-    weights: tuple[float, ...]
+    right: tuple[float, ...]
+    known: tuple[float, ...]
 
     @staticmethod
-    def features(chance: Array, words: Array, known: Array, fits: Array) -> Array:
-        """(texts, 6): bias, log-odds of the softmax, log of the length in words, share of words that any label knows,
-        share of words that this label knows, and that times the length."""
+    def features(chance: Array, words: Array, grams: Array, known: Array, fits: Array) -> Array:
+        """(texts, 9): bias, log-odds of the softmax, log of the length in words, share of the n-grams that the model
+        kept less what is usual in the label, share of words that any label knows, share of words that this label knows, and the three x length."""
         odds = np.log(np.clip(chance, 1e-7, 1) / np.clip(1 - chance, 1e-7, 1))
         length = np.log1p(words)
-        return np.stack([np.ones_like(odds), odds, length, known, fits, fits * length], 1)
+        parts = [np.ones_like(odds), odds, length, grams, known, fits, grams * length, known * length, fits * length]
+        return np.stack(parts, 1)
 
-    def __call__(self, features: Array) -> Array:
-        found: Array = 1 / (1 + np.exp(-np.clip(features @ np.array(self.weights), -30, 30)))
-        return found
+    def __call__(self, features: Array) -> tuple[Array, Array]:
+        """(chance that the answer is right, chance that the language was learned) of each text."""
+        right, known = (1 / (1 + np.exp(-np.clip(features @ np.array(w), -30, 30))) for w in (self.right, self.known))
+        return right, known
 
 
 class Ngrams:
@@ -124,6 +136,7 @@ class Ngrams:
         self._levels = np.arange(LEVELS + 1) * (float(data["top"][0]) / LEVELS)
         if len(self._first) != len(self._names) + 1 or len(kept) != len(self._packed):
             raise ValueError("its parts do not fit")
+        self._usual = data["usual"].astype(np.float64)
         self._number = {label: number for number, label in enumerate(self.labels)}
         written = [written_with(label.partition("_")[2]) if "_" in label else () for label in self.labels]
         self._scripts = sorted({script for letters in written for script in letters})
@@ -132,6 +145,8 @@ class Ngrams:
         fits = [[not letters or script in letters for letters in written] for script in self._scripts]
         self._fits = np.array(fits, np.float32).reshape(len(self._scripts), len(self.labels))
         self._any = np.array([not letters for letters in written], bool)
+        self._compiled: Any = None
+        self._answered = 0
         self._forget()
 
     # -- what a word adds
@@ -140,8 +155,8 @@ class Ngrams:
         dimensions = 2 * self._packed.shape[1]
         self._memory: dict[str, int] = {}
         self._vectors = np.zeros((1024, dimensions), np.float32)
-        # n-grams, letters, script, place and number of the entries of its frequencies
-        self._facts = np.zeros((1024, 5), np.int64)
+        # n-grams kept, letters, script, place and number of the entries of its frequencies, n-grams in all
+        self._facts = np.zeros((1024, 6), np.int64)
 
     def _learn(self, words: list[str]) -> None:
         """Remember what new words add."""
@@ -153,18 +168,11 @@ class Ngrams:
                 new = np.zeros((size, old.shape[1]), old.dtype)
                 new[:have] = old[:have]
                 setattr(self, name, new)
-        ids, counts, names = hashes(words, self.buckets)
-        places = self._where[ids]
-        kept = places >= 0
-        owner = np.repeat(np.arange(len(words)), counts)[kept]
-        number = np.bincount(owner, minlength=len(words))
-        some = np.flatnonzero(number)
-        if len(some):
-            starts = np.concatenate([[0], np.cumsum(number[some])[:-1]])
-            rows = _unpacked(self._packed[places[kept]], self._scale[places[kept]])
-            self._vectors[have + some] = np.add.reduceat(rows, starts)
+        number, names = self._embed(words, self._vectors[have:need])
         facts = self._facts[have:need]
         facts[:, 0] = number
+        length = np.fromiter(map(len, words), np.int64, len(words))
+        facts[:, 5] = sum(np.maximum(0, length + 3 - size) for size in range(1, ORDERS + 1)) - 2
         facts[:, 1] = [sum(map(str.isalpha, word)) for word in words]
         facts[:, 2] = [self._script.get(self._script_of(word), len(self._scripts)) for word in words]
         if len(self._names):
@@ -173,6 +181,34 @@ class Ngrams:
             facts[good, 3] = self._first[at[good]]
             facts[good, 4] = self._first[at[good] + 1] - self._first[at[good]]
         self._memory.update(zip(words, range(have, need), strict=True))
+
+    def _embed(self, words: list[str], vectors: Array) -> tuple[Array, Array]:
+        """(number of n-grams, hash) of each word; the sums of its n-grams' vectors are written into ``vectors``."""
+        if self._compiled is not None:
+            number, names = np.zeros(len(words), np.int64), np.zeros(len(words), np.uint32)
+            codes, lengths = _characters(words)
+            vectors[:] = 0
+            self._compiled.learn(
+                codes, lengths, ORDERS, self._where, self._packed, self._scale, vectors, number, names
+            )  # fmt: skip
+            return number, names
+        ids, counts, names = hashes(words, self.buckets)
+        places = self._where[ids]
+        kept = places >= 0
+        owner = np.repeat(np.arange(len(words)), counts)[kept]
+        number = np.bincount(owner, minlength=len(words))
+        some = np.flatnonzero(number)
+        if len(some):
+            starts = np.concatenate([[0], np.cumsum(number[some])[:-1]])
+            vectors[some] = np.add.reduceat(_unpacked(self._packed[places[kept]], self._scale[places[kept]]), starts)
+        return number, names
+
+    def compile(self) -> None:
+        """Go on with numba where it is installed; the answers stay the same."""
+        if self._compiled is None and find_spec("numba") is not None:
+            from nlpkit.engine import ngrams_numba
+
+            self._compiled = ngrams_numba
 
     @staticmethod
     def _script_of(word: str) -> str:
@@ -184,12 +220,11 @@ class Ngrams:
         """((rows, labels) logits, (flat words, their row)) of rows of words; -inf where the script cannot be."""
         if len(self._memory) > _MOST_WORDS:
             self._forget()
-        memory = self._memory
-        new = list(dict.fromkeys(word for row in rows for word in row if word not in memory))
-        if new:
+        words = list(chain.from_iterable(rows))
+        if new := [word for word in dict.fromkeys(words) if word not in self._memory]:
             self._learn(new)
-        lengths = np.fromiter((len(row) for row in rows), np.int64, len(rows))
-        flat = np.fromiter((memory[word] for row in rows for word in row), np.int64, int(lengths.sum()))
+        lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+        flat = np.fromiter(map(self._memory.__getitem__, words), np.int64, len(words))
         row = np.repeat(np.arange(len(rows)), lengths)
         full = np.flatnonzero(lengths)
         size = len(self.labels)
@@ -204,7 +239,11 @@ class Ngrams:
         found = hidden @ self._V + self._bias
         count = facts[:, 4]
         total = int(count.sum())
-        if total:
+        if self._compiled is not None:
+            sums = np.zeros((len(rows), size))
+            self._compiled.scatter(row, facts[:, 3], count, self._entries, self._levels, sums)
+            found += sums
+        elif total:
             entry = np.repeat(facts[:, 3] - (np.cumsum(count) - count), count) + np.arange(total)
             held = self._entries[entry]
             place = np.repeat(row * size, count) + (held & LABELS)
@@ -239,7 +278,9 @@ class Ngrams:
         hits = np.bincount(owner[self._entries[entry] & LABELS == best[owner]], minlength=rows)
         number = np.maximum(1, np.bincount(row, minlength=rows))
         known = np.bincount(row, weights=count > 0, minlength=rows)
-        return Confidence.features(chance, number, known / number, hits / number)
+        total = np.maximum(1, np.bincount(row, facts[:, 5], rows))
+        grams = np.bincount(row, facts[:, 0], rows) / total - self._usual[best]
+        return Confidence.features(chance, number, grams, known / number, hits / number)
 
     def tag_texts(
         self,
@@ -261,6 +302,9 @@ class Ngrams:
         result: list[Output] = []
         for at in range(0, len(texts), _CHUNK):
             poll()
+            self._answered += _CHUNK
+            if self._answered > _MANY:
+                self.compile()
             result += self._answers([units(text) for text in texts[at : at + _CHUNK]], top, mask)
         return result
 
@@ -276,9 +320,9 @@ class Ngrams:
     def _answers(self, rows: list[list[str]], top: int, mask: Array | None) -> list[Output]:
         logits, words = self.logits(rows, mask)
         best, chance, told = judged(logits)
-        sure = chance
+        sure, known = chance, np.ones(len(rows))
         if self.confidence is not None:
-            sure = self.confidence(self.features(words, len(rows), best, chance))
+            sure, known = self.confidence(self.features(words, len(rows), best, chance))
         found = []
         for number in range(len(rows)):
             if not told[number]:
@@ -286,7 +330,7 @@ class Ngrams:
                 continue
             score = float(sure[number])
             others = self._top(logits[number], float(chance[number]), score, top) if top > 1 else []
-            found.append(Output([int(best[number])], [score], others))
+            found.append(Output([int(best[number])], [score], others, 1 - float(known[number])))
         return found
 
     @staticmethod
@@ -313,7 +357,7 @@ class Ngrams:
         save_file(self._data, folder / FILE)
         facts: dict[str, Any] = {"model_type": MODEL_TYPE, "labels": self.labels, "buckets": self.buckets}
         if self.confidence is not None:
-            facts["confidence"] = list(self.confidence.weights)
+            facts["confidence"] = {"right": list(self.confidence.right), "known": list(self.confidence.known)}
         (folder / "config.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
@@ -324,7 +368,7 @@ class Ngrams:
 
         try:
             sure = facts.get("confidence")
-            found = Confidence(tuple(sure)) if sure else None
+            found = Confidence(tuple(sure["right"]), tuple(sure["known"])) if sure else None
             return cls(facts["labels"], int(facts["buckets"]), load_file(folder / FILE), found)
         except (OSError, ValueError, KeyError, TypeError, IndexError, SafetensorError) as error:
             raise InputError(f"`{folder / FILE}` is damaged: {error}", "copy or train the model again") from None
@@ -346,12 +390,14 @@ def pack(
     V: Array,
     bias: Array,
     words: tuple[Array, Array, Array, Array],
+    usual: Array,
 ) -> dict[str, Array]:
     """The arrays of the file, about 2 bytes a word and label, half a byte a number.
 
     ``rows`` (buckets kept, dimensions) are the vectors of the n-grams in the buckets ``kept`` (sorted), ``V``
     (dimensions, labels) and ``bias`` (labels) the classifier. ``words`` are sorted 32-bit hashes, the place of each
-    one's first label (and the end), the labels, their frequencies.
+    one's first label (and the end), the labels, their frequencies. ``usual`` (labels) is the share of n-grams of a label's
+    texts that were kept.
     """
     names, first, owners, values = words
     taken = np.zeros(buckets, bool)
@@ -375,6 +421,7 @@ def pack(
         "gaps": short,
         "entries": owners.astype(np.uint16) | level << np.uint16(11) | last << np.uint16(15),
         "top": np.array([top], np.float32),
+        "usual": usual.astype(np.float16),
     }
 
 

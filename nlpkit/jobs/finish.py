@@ -36,11 +36,12 @@ def finish(
     max_length: int,
     say: Say,
     metrics: dict[str, Any],
+    calibrated: bool = False,
 ) -> Path:
     """Write all that a finished run holds and return the folder of the model.
 
     ``fill`` tags rows with the final weights, ``save`` writes the model into a folder; ``metrics`` are kept beside the
-    scores.
+    scores; a model whose probabilities are ``calibrated`` is not scaled once more.
     """
     model = run.path / "model"
     seen = Seen.of(row.tokens for stage in data.train for row in stage) if task.head == "tokens" else None
@@ -52,15 +53,16 @@ def finish(
             continue
         guess = fill(rows)
         before = task.confidences(rows, guess)
-        if name == "dev":
+        if name == "dev" and not calibrated:
             scaling = calibration.fit(*before)
         if scaling is not None:
             guess = [row if row.scores is None else row.with_scores(scaling(row.scores)) for row in guess]
         several = len({row.lang for row in rows}) > 1
         scores[name] = score(rows, guess, recipe.task, "lang" if several else None, seen)
-        if before[0]:
+        if before[0] and not calibrated:
             scores[name]["ece_before"] = calibration.ece(*before)
         fmt = next(entry["format"] for entry in data.record if entry["use"] == name)
+        fmt = fmt if fmt in formats.WRITE[task.head] else "jsonl"
         with write_whole(run.path / "predictions" / f"{name}.{fmt}") as file:
             formats.named(fmt, task.head).write(guess, file, spans=task.spans)
         low, high = scores[name]["interval"]  # of the task's main metric

@@ -38,12 +38,16 @@ def facts(path: Path) -> dict[str, Any]:
 
 
 def check(model: str) -> str:
-    """Load the model and tag one sentence; raises InputError where something is wrong."""
+    """Load the model and let it answer for one sentence; raises InputError where something is wrong."""
     from nlpkit.jobs.predict import Predictor
 
     predictor = Predictor(model)
-    row = TokenRow("1", ("nlpkit", "checks", "this", "model", "."))
-    filled = next(iter(predictor([row])))
-    if filled.tags is None or len(filled.tags) != len(row.tokens):
-        raise InputError(f"`{model}` does not tag every word")
+    if predictor.task.head == "texts":
+        if len(predictor.answers(["nlpkit checks this model."])) != 1:
+            raise InputError(f"`{model}` does not answer for every text")
+    else:
+        row = TokenRow("1", ("nlpkit", "checks", "this", "model", "."))
+        filled = next(iter(predictor([row])))
+        if filled.tags is None or len(filled.tags) != len(row.tokens):
+            raise InputError(f"`{model}` does not tag every word")
     return f"good, {predictor.info['task']} with {len(predictor.info['labels'])} labels"

@@ -18,6 +18,7 @@ from nlpkit.errors import InputError
 from nlpkit.metrics.calibration import Scaling
 from nlpkit.tasks import named
 from nlpkit.tasks.base import Task
+from nlpkit.text.langcodes import UNKNOWN
 
 CHUNK = 1024
 
@@ -112,23 +113,25 @@ class Predictor:
     ) -> list[list[tuple[str, float]]]:
         """The ``top`` labels of each text with their probabilities, best first; none where nothing can be told.
 
+        A text of a language that the model was not trained on, where it can tell that, begins with ``und``.
+
         Only the labels ``allowed`` are given, where named; not every kind of model can do that.
         """
+        found: list[list[tuple[str, float]]] = []
         if hasattr(self._model, "tag_texts"):
-            outputs = self._model.tag_texts(texts, poll, top=top, allowed=allowed)
-            rows = decoded(self.task, [TextRow("", text) for text in texts], outputs)
+            names = self.task.labels
+            for output in self._model.tag_texts(texts, poll, top=top, allowed=allowed):
+                pairs = output.others or [(output.labels, score) for score in output.scores]
+                best = [(names[label[0]], score) for label, score in pairs]
+                found.append([(UNKNOWN, output.unknown), *best][:top] if output.unknown >= 0.5 else best)
         elif allowed is not None:
             raise InputError("this kind of model cannot be told which labels to give", "leave out --only")
         else:
-            rows = self._filled([TextRow("", text) for text in texts], poll)
-        found: list[list[tuple[str, float]]] = []
-        for row in rows:
-            best = (
-                list(row.others) if top > 1 and row.others else [(row.label, row.score if row.score is not None else 1)]
-            )
-            if self._calibrated is not None:
-                best = [(label, self._calibrated([score])[0]) for label, score in best]
-            found.append([] if row.label is None else best)
+            for row in self._filled([TextRow("", text) for text in texts], poll):
+                one = [(row.label, 1.0 if row.score is None else row.score)]
+                found.append([] if row.label is None else list(row.others if top > 1 and row.others else one))
+        if self._calibrated is not None:
+            found = [[(label, self._calibrated([score])[0]) for label, score in best] for best in found]
         return found
 
     def shares(self, texts: Sequence[str], allowed: Sequence[str]) -> list[list[float]]:

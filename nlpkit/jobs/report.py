@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from nlpkit.config import card as cards
 from nlpkit.config import strict_yaml
 from nlpkit.config.recipe import Recipe
 from nlpkit.tasks import named
@@ -89,6 +90,19 @@ def _limits(info: dict[str, Any], scores: dict[str, Any], metric: str) -> list[s
     return lines
 
 
+def _of_cards(data: list[dict[str, Any]], title: str) -> list[str]:
+    """The sections called ``title`` of the cards of the training data, where a card tells its sources one by one."""
+    found: list[str] = []
+    for name in dict.fromkeys(entry["card"] for entry in data if entry["use"].startswith("train") and "card" in entry):
+        prose = cards.load(name).prose
+        if "## Sources and licences" not in prose:
+            continue
+        section = prose.partition(f"## {title}\n")[2].partition("\n## ")[0].strip()
+        if section:
+            found += [f"### {title} of `{name}`", "", section, ""]
+    return found
+
+
 def _languages(info: dict[str, Any]) -> list[str]:
     """The languages a model is for: those of its rows, or its labels where it names languages."""
     return list(info["labels"] if info["task"] == "langid" else info["languages"])
@@ -149,14 +163,18 @@ def model_card(
         parts += ["```", *lines, "```", ""]
     if not scores:
         parts += ["Not scored: the run had no dev or test rows.", ""]
+    if more := task(task.Options(), labels).card(info, scores):
+        parts += [*more, ""]
+    parts += _of_cards(data, "Sources and licences")
     parts += ["## Use", "", "```", f"echo 'TEXT' | nlpkit {recipe.task} --model FOLDER", "```", ""]
-    if library == "transformers" and "tagger" not in info:
+    if library == "transformers" and task.head == "tokens" and "tagger" not in info:
         parts += [
             "or, in Python,", "", "```python", "from transformers import pipeline", "",
             "print(pipeline('token-classification', 'FOLDER')('TEXT'))", "```", "",
         ]  # fmt: skip
     parts += [
         "## Limits", "", " ".join(_limits(info, scores, metric)), "",
+        *_of_cards(data, "Known problems"),
         "## How it was made", "", f"`{command}`, seed {recipe.seed}, precision {recipe.precision}.", "",
     ]  # fmt: skip
     return "\n".join(parts)

@@ -39,6 +39,7 @@ def train(recipe: Recipe, out: Path, *, data_dir: Path | None, overwrite: bool, 
             return finish(
                 run, recipe, task, data, lambda rows: fill_whole(task, rows, model, signals.poll), model.save,
                 max_length=0, say=say, metrics={"seconds": round(time.monotonic() - began, 1)},
+                calibrated=getattr(model, "confidence", None) is not None,
             )  # fmt: skip
         finally:
             run.release()

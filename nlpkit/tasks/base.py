@@ -88,6 +88,10 @@ class Task(ABC):
         """What bundle.json keeps beside the scores, from the training rows and the scores of dev and test."""
         return {}
 
+    def card(self, info: dict[str, Any], scores: dict[str, dict[str, Any]]) -> list[str]:
+        """What the model card says of the task beside the scores; Markdown."""
+        return []
+
     @staticmethod
     @abstractmethod
     def lines(scores: dict[str, Any]) -> list[str]:

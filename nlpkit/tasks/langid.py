@@ -39,6 +39,25 @@ class Langid(TextTask):
                 found[label]["dev_f1"] = round(dev[label]["f1"], 4)
         return {"label_facts": found}
 
+    def card(self, info: dict[str, Any], scores: dict[str, dict[str, Any]]) -> list[str]:
+        """Mean F1 by how much the labels were learned from: "core" 190 texts or more, "thin" fewer, "words" none."""
+        texts = {label: entry["texts"] for label, entry in info["label_facts"].items()}
+        tiers = {
+            "core: 190 texts or more": (190, 10**9),
+            "thin: fewer texts": (1, 190),
+            "words: a word list only": (0, 1),
+        }
+        lines = ["| learned from | labels |" + "".join(f" {use} F1 (labels scored) |" for use in scores)]
+        lines.append("|---|---|" + "---|" * len(scores))
+        for name, (least, most) in tiers.items():
+            mine = {label for label, count in texts.items() if least <= count < most}
+            cells = []
+            for score in scores.values():
+                found = [e["f1"] for label, e in score["per_label"].items() if label in mine and e["support"]]
+                cells.append(f" {100 * sum(found) / len(found):.1f} ({len(found)}) |" if found else " - |")
+            lines.append(f"| {name} | {len(mine)} |" + "".join(cells))
+        return lines
+
     @staticmethod
     def lines(scores: dict[str, Any]) -> list[str]:
         low, high = scores["interval"]

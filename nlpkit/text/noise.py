@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import regex
 
 from nlpkit.text.units import clean
@@ -14,13 +16,14 @@ _CODE = [
         r"(?<=[\w)\]])\s*(?:===?|!==?|<=|>=|=>|->|::|&&|\|\||\+\+|--|[-+*/|&]=)|\s=\s|\w=[\"'\w]",
         r"</?[a-zA-Z][\w:-]*(?:\s+[\w:-]+=|\s*/?>)|<[?!]\w*|/>|-->",  # markup
         r"\$\{?\w+|%\(?\w*\)?[sd]\b|\{\{?\w*\}?\}|\\[nrtx]|&\w+;",
-        r"^\s*(?:import [\w.*{ ]+;?|#!.*|package [\w.]+;?|using [\w.]+;?)\s*$",
+        r"^\s*(?:import [\w.*]+(?: as \w+|(?:, ?[\w.]+)+)?;?|import \{.*|#!.*|package [\w.]+;?|using [\w.]+;?)\s*$",
         r"^\s*(?:(?:public|private|protected|static|final|async|export|abstract) )+\w+",
         r"^\s*(?:def|func|fn|function|class|struct|enum|interface|impl|namespace|module) [\w.]+\s*[(:{<]",
         r"^\s*(?:var|let|const|int|float|double|char|bool|void|string|auto) \w+\s*(?:[=;(]|$)",
-        r"^\s*(?:return|raise|throw|yield|assert|del|await|print|echo)\b.*(?:[()\[\]=<>]|\b(?:None|True|False|self|null)\b)",
+        r"^\s*(?:return|raise|throw|yield|assert|del|await|print|echo)\b.*"
+        r"(?:[()\[\]=<>]|\w [-+*/] \w|\b(?:None|True|False|self|null)\b)",
         r"(?i)^\s*(?:select\b.+\bfrom|insert into|update \w+ set|delete from|create table|drop table|alter table)\b",
-        r"^\s*(?:\$|>>>|#) \w+|\s--?[a-zA-Z][\w-]*(?:=|\s|$)",  # a shell
+        r"^\s*(?:\$|>>>|#) \w+|\s(?:--[a-zA-Z][\w-]*|-[a-zA-Z])(?:=|\s|$)",  # a shell
         r"\b(?:self|this|sys|os|np|pd|console|document|window|std)\.\w+",
     )
 ]
@@ -32,11 +35,10 @@ _SURE = regex.compile(  # nobody writes these in prose
 _NAME = regex.compile(
     r"\b(?:\p{L}+_\w+|_+\p{L}\w*|[a-z]+(?:[A-Z][a-z0-9]*)+|\p{L}+\d+\w*|\p{L}[\w]*(?:\.\p{L}[\w]*){1,}|[A-Z]+(?:_[A-Z0-9]+)+)\b"
 )
-# what all of these have: a look at most prose ends here
-_HINT = regex.compile(
-    r"[;{}()\[\]=<>_|\\/&*+$#%]|\w\.\w|:\s*$|^\s*[a-z]+\s*$"
-    r"|^\s*(?:import|from|return|raise|throw|yield|case|class|def|var|let|const|int|select|update|insert|delete)\b"
-)
+_SIGN = re.compile(r"[;{}()\[\]=<>_|\\/&*+$#%]|\w\.\w| -")
+_STARTS = frozenset(
+    ["import", "from", "return", "raise", "throw", "yield", "case", "class", "def", "var", "let", "const", "int", "select", "update", "insert", "delete", "SELECT", "UPDATE", "INSERT", "DELETE"]
+)  # fmt: skip
 _WORD = regex.compile(r"\p{L}[\p{L}\p{M}'’-]*")
 
 
@@ -46,9 +48,17 @@ def without_language(text: str) -> bool:
     return not any(map(str.isalpha, rest)) or is_code(rest)
 
 
+def _may_be_code(text: str) -> bool:
+    """What all code has: a quick look that ends here for most prose."""
+    if _SIGN.search(text):
+        return True
+    first, *rest = text.split(None, 1) or [""]
+    return first in _STARTS or not rest or text.rstrip().endswith(":")
+
+
 def is_code(text: str) -> bool:
     """Whether a line looks like program code or markup rather than prose. A comment in a language is prose."""
-    if not _HINT.search(text):
+    if not _may_be_code(text):
         return False
     if _SURE.search(text):
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 
@@ -29,6 +30,7 @@ LETTERS = {
     "Kore": ("Hang", "Hani"), "Hang": ("Hang",),
 }  # fmt: skip
 COMMON = "Zyyy"
+_NOT_LATIN = re.compile(r"[^\x00-\u02af\u0300-\u036f\u1e00-\u1eff\u2010-\u2027]")
 _known: dict[str, str] = {}
 
 
@@ -50,7 +52,7 @@ def written_with(script: str) -> tuple[str, ...]:
 
 def main_script(text: str) -> str:
     """The script of most letters, ``Zyyy`` where there are none; Han beside Kana is ``Jpan``."""
-    if text.isascii():
+    if _NOT_LATIN.search(text) is None:
         return "Latn" if any(map(str.isalpha, text)) else COMMON
     counts: Counter[str] = Counter()
     for char, count in Counter(text).items():

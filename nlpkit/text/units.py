@@ -7,6 +7,8 @@ import unicodedata
 
 import regex
 
+from nlpkit.text.normalize import nfc
+
 _LINKS = regex.compile(
     r"https?://\S+|www\.\S+|\S+@\S+\.\S+|[@#][\p{L}\p{M}\p{N}_]+|\b[\w\-]+(?:\.[\w\-]+)*\.(?:com|org|net|io|html?|php)\b\S*"
 )
@@ -19,11 +21,19 @@ _SAME = {
 }  # fmt: skip
 _DOTTED = re.compile(r"\w\.\w")  # what most text has not, found at once
 _INVISIBLE = regex.compile(r"\p{Cf}+")
+# what the two above change, and astral signs, some of which are invisible
+_ODD = re.compile(
+    "["
+    + "".join(map(chr, _SAME))
+    + r"\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u180e\u200b-\u200f\u202a-\u202e"
+    + r"\u2060-\u206f\ufeff\ufff9-\ufffb\U00010000-\U0010ffff]"
+)
 _WORD = regex.compile(r"'?[\p{L}\p{M}]+(?:'[\p{L}\p{M}]+)*'?")
 _HAN = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")
 _UNSPACED = regex.compile(r"[\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
-_FORMS = regex.compile(r"[\ufb00-\ufdff\ufe70-\ufefc\uff00-\uffef]")  # ligatures, Arabic and full-width forms
+_FORMS = re.compile(r"[\ufb00-\ufdff\ufe70-\ufefc\uff00-\uffef]")  # ligatures, Arabic and full-width forms
 _LONGEST, _PIECE = 40, 12
+_THAI = "\u0e00"  # no script before it is written without blanks
 
 
 def clean(text: str) -> str:
@@ -37,8 +47,10 @@ def fold(text: str) -> str:
         return text.lower()
     if _FORMS.search(text):
         text = unicodedata.normalize("NFKC", text)
-    text = unicodedata.normalize("NFC", text).lower()
-    return unicodedata.normalize("NFC", _INVISIBLE.sub("", text.translate(_SAME)))
+    text = nfc(text).lower()
+    if _ODD.search(text):
+        text = _INVISIBLE.sub("", text.translate(_SAME))
+    return nfc(text)
 
 
 def units(text: str) -> list[str]:
@@ -47,7 +59,7 @@ def units(text: str) -> list[str]:
     for word in _WORD.findall(fold(clean(text))):
         if word[0] == "'" == word[-1] and len(word) > 2:  # quoted
             word = word[1:-1]
-        if word.isascii():
+        if word.isascii() or word[0] < _THAI:
             found += [word] if len(word) <= _LONGEST else _cut(word, _LONGEST)
         elif _HAN.match(word):
             found += [word[at : at + 2] for at in range(max(1, len(word) - 1))]

@@ -11,7 +11,7 @@ from types import ModuleType
 
 from nlpkit.errors import InputError
 
-READ = {"tokens": ("conll", "conllu", "jsonl", "tsv", "text"), "texts": ("tsv", "csv", "jsonl", "text")}
+READ = {"tokens": ("conll", "conllu", "jsonl", "tsv", "text"), "texts": ("tsv", "csv", "jsonl", "conllu", "text")}
 WRITE = {"tokens": (*READ["tokens"], "entities", "html"), "texts": ("tsv", "csv", "jsonl")}
 DEFAULT = {"tokens": "conll", "texts": "tsv"}  # of a labeled file whose name does not tell
 _ENDINGS = {

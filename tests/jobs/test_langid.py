@@ -1,0 +1,147 @@
+"""`nlpkit langid` as a job: one answer a line, und and zxx, words, shards, files that are whole or not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nlpkit.data.rows import TextRow
+from nlpkit.errors import InputError
+from nlpkit.jobs import langid as job
+from nlpkit.jobs.prepare import load_recipe
+from nlpkit.jobs.train import train
+from nlpkit.metrics.codemixing import cmi
+
+
+@pytest.fixture(scope="session")
+def sample_model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Trained on the sample corpus, seven languages."""
+    out = tmp_path_factory.mktemp("langid")
+    return str(train(load_recipe("langid/samples", ["model.scratch.epochs=6", "model.scratch.refine=2"]), out / "run"))
+
+
+TEXTS = [
+    "Amina went home to the market.",
+    "Rais alifika jana jioni.",
+    "12345",
+    "",
+    "الرئيس وصل أمس",
+    "सुनीता घर गई",
+    "ok = 3;",
+]
+
+
+def test_every_text_has_an_answer(sample_model: str) -> None:
+    answers = job.Identifier(sample_model)(TEXTS)
+    assert [answer.label for answer in answers] == [
+        "eng_Latn", "swh_Latn", "zxx", "zxx", "arb_Arab", "hin_Deva", "zxx",
+    ]  # fmt: skip
+    assert [answer.script for answer in answers] == ["Latn", "Latn", "Zyyy", "Zyyy", "Arab", "Deva", "Latn"]
+    assert answers[0].name == "English"
+    assert answers[2].name == "no language"
+
+
+def test_und_where_it_is_short_unsure_or_in_another_script(sample_model: str) -> None:
+    assert job.Identifier(sample_model, min_chars=5)(["home"])[0].label == "und"
+    assert job.Identifier(sample_model, min_score=1.0)(["home market"])[0].label == "und"
+    assert [answer.label for answer in job.Identifier(sample_model)(["日本語です", "한국어"])] == ["und", "und"]
+
+
+def test_only_takes_codes_names_areas_and_macrolanguages(sample_model: str) -> None:
+    text = ["the market was closed"]
+    assert job.Identifier(sample_model, only=["africa"], min_score=0)(text)[0].label == "swh_Latn"
+    assert set(job.Identifier(sample_model, only=["hin", "ara"]).allowed or []) == {"hin_Deva", "hin_Latn", "arb_Arab"}
+    assert job.Identifier(sample_model, only=["swa"]).allowed == ["swh_Latn"]
+    with pytest.raises(InputError, match="means no language of this model"):
+        job.Identifier(sample_model, only=["klingon"])
+
+
+def test_top_is_sorted_and_begins_with_the_answer(sample_model: str) -> None:
+    (answer,) = job.Identifier(sample_model, top=4)(["Amina went home"])
+    assert answer.top[0] == (answer.label, answer.score)
+    assert [score for _, score in answer.top] == sorted((score for _, score in answer.top), reverse=True)
+
+
+def test_words_have_offsets_and_every_word_a_language(sample_model: str) -> None:
+    text = "main kal market gaya tha, the shop was closed 123"
+    found = job.Identifier(sample_model, only=["hin_Latn", "eng_Latn"]).words(text)
+    assert [text[word.start : word.end] for word in found] == [word.text for word in found]
+    assert "".join(word.text for word in found) == text.replace(" ", "")
+    labels = {word.text: word.label for word in found}
+    assert labels[","] == labels["123"] == "zxx"
+    assert labels["the"] == labels["was"] == "eng_Latn"
+    assert {word.label for word in found} <= {"hin_Latn", "eng_Latn", "zxx"}
+    assert 0 <= job.mixing(found) <= 50
+    assert job.Identifier(sample_model).words("") == []
+    assert [word.label for word in job.Identifier(sample_model).words("12 !")] == ["zxx", "zxx"]
+
+
+def test_code_mixing_index() -> None:
+    assert cmi(["a", "a", "b", None]) == pytest.approx(100 / 3)
+    assert cmi(["a", "a"]) == 0
+    assert cmi([None]) == cmi([]) == 0
+
+
+def found() -> Iterator[tuple[TextRow, job.Answer]]:
+    for number in range(200):
+        label = f"l{number % 100:02}_Latn"
+        yield TextRow(str(number), f"line {number}", line=number), job.Answer(label, 1.0, "Latn")
+
+
+def test_split_writes_every_line_once_with_more_labels_than_open_files(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    counts = job.split(found(), folder, job.Shard())
+    assert counts is not None
+    assert counts.total() == 200
+    lines = [line for path in folder.glob("*.txt") for line in path.read_text().splitlines()]
+    assert sorted(lines) == sorted(row.text for row, _ in found())
+    assert (folder / "l07_Latn.txt").read_text() == "line 7\nline 107\n"
+    assert (folder / "_DONE").is_file()
+    assert job.split(found(), folder, job.Shard()) is None
+    assert not list(folder.glob(".part*"))
+
+
+def test_a_stopped_split_leaves_nothing_half_written_and_begins_again(tmp_path: Path) -> None:
+    def stopped() -> Iterator[tuple[TextRow, job.Answer]]:
+        for number, pair in enumerate(found()):
+            if number == 90:
+                raise KeyboardInterrupt
+            yield pair
+
+    folder = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        job.split(stopped(), folder, job.Shard())
+    assert not list(folder.glob("*.txt"))
+    assert job.split(found(), folder, job.Shard()).total() == 200  # type: ignore[union-attr]
+    assert (folder / "l07_Latn.txt").read_text() == "line 7\nline 107\n"
+
+
+def test_a_folder_of_others_is_not_written_into(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("x")
+    with pytest.raises(InputError, match="is not empty"):
+        job.split(found(), tmp_path, job.Shard())
+
+
+def test_shards_part_the_rows(tmp_path: Path) -> None:
+    rows = [row for row, _ in found()]
+    parts = [list(job.Shard.parse(f"{n}/3").rows(rows)) for n in (1, 2, 3)]
+    assert sorted((row for part in parts for row in part), key=lambda row: row.line) == rows
+    for number in (1, 2):
+        shard = job.Shard(number, 2)
+        assert job.split(((r, a) for r, a in found() if r.line % 2 == number - 1), tmp_path, shard) is not None
+        assert job.split(found(), tmp_path, shard) is None
+    assert {path.name for path in tmp_path.glob("_DONE*")} == {"_DONE.1-of-2", "_DONE.2-of-2"}
+    assert (tmp_path / "l07_Latn.2-of-2.txt").read_text() == "line 7\nline 107\n"
+    for bad in ("0/2", "3/2", "1", "a/b", "1/0"):
+        with pytest.raises(InputError, match="is not I/N"):
+            job.Shard.parse(bad)
+
+
+def test_a_filtered_file_appears_whole(tmp_path: Path) -> None:
+    out = tmp_path / "kept.txt"
+    counts = job.keep_whole(found(), ["l03_Latn"], out, job.Shard())
+    assert counts == {"kept": 2, "dropped": 198}
+    assert out.read_text() == "line 3\nline 103\n"
+    assert job.keep_whole(found(), ["l03_Latn"], out, job.Shard()) is None
