@@ -21,7 +21,8 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-quickstart: setup ## Tag with what ships; train NER on the sample corpus, score it, tag three sentences
+quickstart: setup ## Identify and tag with what ships; train NER on the sample corpus, score it, tag three sentences
+	$(BIN)/nlpkit langid -t 'Habari ya asubuhi' -t 'Ẹ káàárọ̀ o' -t '12345'
 	$(BIN)/nlpkit pos -t 'Amina Otieno moved from Nairobi to Kisumu.'
 	$(BIN)/nlpkit ner -t 'Amina Otieno moved from Nairobi to Kisumu.'
 	$(BIN)/nlpkit train ner --out $(RUN) --overwrite

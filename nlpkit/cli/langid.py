@@ -58,7 +58,7 @@ def langid(
         ),
     ] = None,
     min_chars: Annotated[int, typer.Option(min=1, help="Fewer letters than this: und.")] = 1,
-    min_score: Annotated[float, typer.Option(min=0, max=1, help="A lower score than this: und.")] = 0.5,
+    min_score: Annotated[float, typer.Option(min=0, max=1, help="A lower score than this: und; 0: never und.")] = 0.5,
     words: Annotated[
         bool, typer.Option("--words", help="The language of each word, and how mixed the line is.")
     ] = False,

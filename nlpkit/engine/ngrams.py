@@ -101,8 +101,9 @@ class Confidence:
 
     @staticmethod
     def features(chance: Array, words: Array, grams: Array, known: Array, fits: Array) -> Array:
-        """(texts, 9): bias, log-odds of the softmax, log of the length in words, share of the n-grams that the model
-        kept less what is usual in the label, share of words that any label knows, share of words that this label knows, and the three x length."""
+        """(texts, 9): bias, log-odds of the softmax, log of the length in words; the share of the n-grams that were
+        kept less what is usual in the label, the shares of words that any label and that this label knows; the last
+        three times the length."""
         odds = np.log(np.clip(chance, 1e-7, 1) / np.clip(1 - chance, 1e-7, 1))
         length = np.log1p(words)
         parts = [np.ones_like(odds), odds, length, grams, known, fits, grams * length, known * length, fits * length]
@@ -396,8 +397,8 @@ def pack(
 
     ``rows`` (buckets kept, dimensions) are the vectors of the n-grams in the buckets ``kept`` (sorted), ``V``
     (dimensions, labels) and ``bias`` (labels) the classifier. ``words`` are sorted 32-bit hashes, the place of each
-    one's first label (and the end), the labels, their frequencies. ``usual`` (labels) is the share of n-grams of a label's
-    texts that were kept.
+    one's first label (and the end), the labels, their frequencies. ``usual`` (labels) is the share of the
+    n-grams of a label's texts that were kept.
     """
     names, first, owners, values = words
     taken = np.zeros(buckets, bool)

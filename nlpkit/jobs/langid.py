@@ -61,8 +61,9 @@ class Identifier:
     """A loaded model that names languages.
 
     ``only`` names the codes, languages, macrolanguages, areas and families that may be said. A text of fewer than
-    ``min_chars`` letters, or whose best score is below ``min_score``, is ``und``; one without letters, or of program
-    code, is ``zxx``.
+    ``min_chars`` letters, whose best score is below ``min_score``, or whose language the model never learned as far as
+    it can tell (unless ``min_score`` is 0), is ``und`` with the score of the best guess; one without letters, or of
+    program code, is ``zxx``.
     """
 
     def __init__(
@@ -93,10 +94,15 @@ class Identifier:
 
     def _answer(self, text: str, found: list[tuple[str, float]]) -> Answer:
         script = main_script(text)
+        never = bool(found) and found[0][0] == UNKNOWN
+        if never:
+            chance, found = found[0][1], found[1:]
         top = found if self.top > 1 else []
         if not found:
             return Answer(UNKNOWN, 0.0, script)
         label, score = found[0]
+        if never and self.min_score > 0:
+            return Answer(UNKNOWN, min(score, 1 - chance), script, top)
         short = self.min_chars > 1 and sum(map(str.isalpha, text)) < self.min_chars
         if short or score < self.min_score:
             return Answer(UNKNOWN, score, script, top)
@@ -138,7 +144,8 @@ class Identifier:
         stretches = [" ".join(spoken[at : at + size]) for size in (2, 4) for at in range(0, len(spoken), size)]
         for found in self.predictor.answers([text, *stretches], top=3, allowed=self.allowed):
             for label, score in found:
-                weight[label] += score
+                if label != UNKNOWN:
+                    weight[label] += score
         best = sorted(weight, key=lambda label: -weight[label])[:_CANDIDATES]
         english = [label for label in self.allowed or self.labels if label == _ENGLISH and label not in best]
         return best + english if best else best

@@ -113,7 +113,7 @@ class Predictor:
     ) -> list[list[tuple[str, float]]]:
         """The ``top`` labels of each text with their probabilities, best first; none where nothing can be told.
 
-        A text of a language that the model was not trained on, where it can tell that, begins with ``und``.
+        A text of a language that the model was not trained on, where it can tell that, begins with ``und``, one more.
 
         Only the labels ``allowed`` are given, where named; not every kind of model can do that.
         """
@@ -123,7 +123,7 @@ class Predictor:
             for output in self._model.tag_texts(texts, poll, top=top, allowed=allowed):
                 pairs = output.others or [(output.labels, score) for score in output.scores]
                 best = [(names[label[0]], score) for label, score in pairs]
-                found.append([(UNKNOWN, output.unknown), *best][:top] if output.unknown >= 0.5 else best)
+                found.append([(UNKNOWN, output.unknown), *best] if output.unknown >= 0.5 else best)
         elif allowed is not None:
             raise InputError("this kind of model cannot be told which labels to give", "leave out --only")
         else:

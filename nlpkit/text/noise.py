@@ -33,12 +33,14 @@ _SURE = regex.compile(  # nobody writes these in prose
     r"|from [\w.]+ import\b.*|#\s*(?:include|define|undef|if|ifdef|ifndef|endif|else|pragma)\b.*)\s*$"
 )
 _NAME = regex.compile(
-    r"\b(?:\p{L}+_\w+|_+\p{L}\w*|[a-z]+(?:[A-Z][a-z0-9]*)+|\p{L}+\d+\w*|\p{L}[\w]*(?:\.\p{L}[\w]*){1,}|[A-Z]+(?:_[A-Z0-9]+)+)\b"
+    r"\b(?:\p{L}+_\w+|_+\p{L}\w*|[a-z]+(?:[A-Z][a-z0-9]*)+|\p{L}+\d+\w*|\p{L}[\w]*(?:\.\p{L}[\w]*){1,}"
+    r"|[A-Z]+(?:_[A-Z0-9]+)+)\b"
 )
 _SIGN = re.compile(r"[;{}()\[\]=<>_|\\/&*+$#%]|\w\.\w| -")
-_STARTS = frozenset(
-    ["import", "from", "return", "raise", "throw", "yield", "case", "class", "def", "var", "let", "const", "int", "select", "update", "insert", "delete", "SELECT", "UPDATE", "INSERT", "DELETE"]
-)  # fmt: skip
+_STARTS = {
+    "import", "from", "return", "raise", "throw", "yield", "case", "class", "def", "var", "let", "const", "int",
+    "select", "update", "insert", "delete", "SELECT", "UPDATE", "INSERT", "DELETE",
+}  # fmt: skip
 _WORD = regex.compile(r"\p{L}[\p{L}\p{M}'’-]*")
 
 

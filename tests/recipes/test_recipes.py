@@ -88,6 +88,9 @@ WRITERS = {"conll": as_conll, "conllu": as_conllu, "jsonl": as_jsonl, "tsv": as_
 def write_card_data(card: Card, root: Path, spans: bool) -> None:
     """The files of every split where the card looks for them."""
     block = card.nlpkit
+    if block.kind == "texts":
+        write_texts(card, root)
+        return
     assert block.kind == "tokens", f"write rows for kind `{block.kind}` here"
     assert block.labels.types, f"card `{card.name}` names no labels"
     for number, (name, split) in enumerate(block.splits.items()):
@@ -95,6 +98,35 @@ def write_card_data(card: Card, root: Path, spans: bool) -> None:
         path = root / card.name / split.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(WRITERS[block.format.name](rows, dict(block.format.columns)), encoding="utf-8")
+
+
+def write_texts(card: Card, root: Path) -> None:
+    """Texts in three languages, with the columns that recipes choose rows by."""
+    block = card.nlpkit
+    words = {
+        "swh_Latn": "habari ya leo jana kesho",
+        "eng_Latn": "the news of this day",
+        "yor_Latn": "ìròyìn ọjọ́ òní ni",
+    }
+    for number, (name, split) in enumerate(block.splits.items()):
+        columns = {**block.format.columns, **split.columns}
+        rows = []
+        for at in range(24):
+            label = list(words)[at % 3]
+            own = words[label].split()
+            text = own[at % len(own)] if name == "words" else " ".join([*own[at % 3 :], f"{number}", *own[: at % 3]])
+            rows.append({str(columns.get("text", "text")): text, "label": label, "source": "phinc", "coverage": "core"})
+            if name == "words":
+                rows[-1]["count"] = str(at + 1)
+            if block.format.name == "jsonl":
+                rows[-1] = {key: value for key, value in rows[-1].items() if key != "label"} | {"src": "the news"}
+        path = root / (block.folder or card.name) / split.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if block.format.name == "jsonl":
+            lines = [json.dumps(row) for row in rows]
+        else:
+            lines = ["\t".join(rows[0]), *("\t".join(row.values()) for row in rows)]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def cards_of(recipe: Recipe) -> list[Card]:
@@ -162,6 +194,8 @@ def test_a_shipped_recipe_runs(name: str, tmp_path: Path) -> None:
     types = {kind for card in used for kind in card.nlpkit.labels.types}
     if wanted := recipe.options.get("types"):
         types = set(wanted)
+    if named(recipe.task).head == "texts":
+        types |= {"swh_Latn", "eng_Latn", "yor_Latn", "hin_Latn"} if not types else set()
     if named(recipe.task).spans:
         types = {"O"} | {f"{prefix}-{kind}" for kind in types for prefix in "BI"}
     assert types - {"SYM", "X"} <= set(loaded.info["labels"]) <= types  # some UPOS are rare
