@@ -129,16 +129,16 @@ def fetch(
 
 
 def _sources(
-    names: list[str], read: str | None, column: list[str] | None, data_dir: Path | None
-) -> list[tuple[str, str, dict[str, int | str], str, str]]:
-    """(path, format, columns, scheme, normal form) of files and of the splits of cards."""
+    names: list[str], read: str | None, column: list[str] | None, data_dir: Path | None, kind: str
+) -> list[tuple[str, str, dict[str, int | str], str, str, str]]:
+    """(path, format, columns, scheme, normal form, kind) of files and of the splits of cards."""
     from nlpkit.config import card as cards
     from nlpkit.config.explain import nearest
     from nlpkit.data import formats
     from nlpkit.data.load import find
 
     known = cards.names()
-    found: list[tuple[str, str, dict[str, int | str], str, str]] = []
+    found: list[tuple[str, str, dict[str, int | str], str, str, str]] = []
     for name in names:
         is_file = name == "-" or Path(name).exists()
         if name.endswith(".md") or (name in known and not is_file):
@@ -148,18 +148,19 @@ def _sources(
                 (
                     str(find(card, split, data_dir)),
                     block.format.name,
-                    {**block.format.columns, **options.columns(column)},
+                    {**block.format.columns, **facts.columns, **options.columns(column)},
                     block.labels.scheme or "auto",
                     block.text.form,
+                    block.kind,
                 )
-                for split in block.splits
+                for split, facts in block.splits.items()
             ]
         else:
-            fmt = read or formats.guess(name, "conll")
-            options.choice(fmt, formats.READ["tokens"], "--from")
+            fmt = read or formats.guess(name, formats.DEFAULT[kind], kind)
+            options.choice(fmt, formats.READ[kind], "--from")
             if not is_file:
                 raise InputError(f"no file or card `{name}`{nearest(name, known)}", "see `nlpkit data list`")
-            found.append((name, fmt, options.columns(column), "auto", "NFC"))
+            found.append((name, fmt, options.columns(column), "auto", "NFC", kind))
     return found
 
 
@@ -178,12 +179,14 @@ def _report(findings: Any, show_all: bool) -> Iterator[str]:
     yield f"{findings.path}: {findings.rows} rows, {findings.tokens} tokens, {errors} errors, {warnings} warnings"
 
 
+Texts = Annotated[bool, typer.Option("--texts", help="A row is a text with one label, not a sentence of words.")]
 Names = Annotated[list[str], typer.Argument(metavar="FILE|CARD", help="Files (- is stdin) or cards.")]
 
 
 @app.command()
 def check(
     names: Names,
+    texts: Texts = False,
     read: options.From = None,
     column: options.Columns = None,
     data_dir: options.DataDir = None,
@@ -198,7 +201,7 @@ def check(
     """
     from nlpkit.data.check import check as job
 
-    found = [job(*source) for source in _sources(names, read, column, data_dir)]
+    found = [job(*source) for source in _sources(names, read, column, data_dir, "texts" if texts else "tokens")]
     if as_json:
         print_json([findings.as_dict() for findings in found])
     else:
@@ -212,6 +215,7 @@ def check(
 @app.command()
 def stats(
     names: Names,
+    texts: Texts = False,
     read: options.From = None,
     column: options.Columns = None,
     data_dir: options.DataDir = None,
@@ -225,7 +229,7 @@ def stats(
     """
     from nlpkit.data.check import check as job
 
-    found = [job(*source) for source in _sources(names, read, column, data_dir)]
+    found = [job(*source) for source in _sources(names, read, column, data_dir, "texts" if texts else "tokens")]
     if as_json:
         print_json([{k: v for k, v in findings.as_dict().items() if k != "problems"} for findings in found])
         return

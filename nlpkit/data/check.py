@@ -10,7 +10,7 @@ from typing import Any
 from nlpkit.data.files import Problem
 from nlpkit.data.load import read_file
 from nlpkit.data.overlap import key
-from nlpkit.data.rows import TokenRow
+from nlpkit.data.rows import Row, TokenRow
 from nlpkit.text import spans
 from nlpkit.text.normalize import LINE_BREAKS, invisible_only
 
@@ -46,17 +46,24 @@ def _is_scheme(tags: Counter[str]) -> bool:
     return any(tag[:2] in ("B-", "I-", "S-", "U-") and len(tag) > 2 for tag in tags)
 
 
-def check(path: str, fmt: str, columns: dict[str, int | str], scheme: str = "auto", form: str = "NFC") -> Findings:
+def check(
+    path: str,
+    fmt: str,
+    columns: dict[str, int | str],
+    scheme: str = "auto",
+    form: str = "NFC",
+    kind: str = "tokens",
+) -> Findings:
     """Read the whole file and report each fault with its line; warnings do not make a file bad."""
     found = Findings(path, fmt)
-    rows = list(read_file(path, fmt, found.problems.append, columns))
+    rows = list(read_file(path, fmt, found.problems.append, columns, kind=kind))
     where = "<stdin>" if path == "-" else path
     found.rows, found.tokens = len(rows), sum(len(row.tokens) for row in rows)
     if not rows and not found.errors:
         found.problems.append(Problem(where, 1, "no-rows", "no rows", "is this the right file and format?"))
     tags = Counter(tag for row in rows for tag in row.tags or ())
     found.langs.update(row.lang for row in rows if row.lang)
-    if _is_scheme(tags):
+    if kind == "tokens" and _is_scheme(tags):
         found.scheme = spans.detect(row.tags for row in rows if row.tags) if scheme == "auto" else scheme
         for row in rows:
             found.problems += _moves(where, row, found.scheme)
@@ -68,8 +75,8 @@ def check(path: str, fmt: str, columns: dict[str, int | str], scheme: str = "aut
     return found
 
 
-def _line(row: TokenRow, position: int) -> int:
-    return row.lines[position] if row.lines else row.line
+def _line(row: Row, position: int) -> int:
+    return row.lines[position] if isinstance(row, TokenRow) and row.lines else row.line
 
 
 def _moves(where: str, row: TokenRow, scheme: str) -> list[Problem]:
@@ -80,7 +87,7 @@ def _moves(where: str, row: TokenRow, scheme: str) -> list[Problem]:
     ]
 
 
-def _characters(where: str, rows: list[TokenRow], form: str) -> list[Problem]:
+def _characters(where: str, rows: list[Row], form: str) -> list[Problem]:
     """Not in the normal form, invisible tokens, odd line breaks: the first of each, with its count."""
     first: dict[str, tuple[int, str]] = {}
     counts: Counter[str] = Counter()
@@ -122,10 +129,10 @@ def _characters(where: str, rows: list[TokenRow], form: str) -> list[Problem]:
     ]
 
 
-def _repeated(where: str, rows: list[TokenRow]) -> list[Problem]:
-    seen: dict[str, TokenRow] = {}
+def _repeated(where: str, rows: list[Row]) -> list[Problem]:
+    seen: dict[str, Row] = {}
     repeated = 0
-    first: tuple[TokenRow, TokenRow] | None = None
+    first: tuple[Row, Row] | None = None
     for row in rows:
         if len(row.tokens) < 4:
             continue

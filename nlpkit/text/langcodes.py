@@ -116,7 +116,8 @@ def name_of(code: str) -> str:
     """The English name of a code, or the empty string."""
     if code in known():
         return known()[code].name
-    return next((language.name for language in known().values() if language.code[:3] == code[:3]), "")
+    same = (language.name for language in known().values() if code == language.short or language.code[:3] == code[:3])
+    return next(same, "")
 
 
 @cache
