@@ -40,6 +40,7 @@ class Source(Strict):
     without: str | None = Field(
         None, description="drop words of a text that stand in this column too, e.g. the English side of Hinglish"
     )
+    licence: str | None = Field(None, description="of the rows kept by `where`, if it is not the card's")
     weight: float = Field(1.0, gt=0, description="how often an epoch draws each row; 0.5: half of the rows")
 
     @model_validator(mode="after")

@@ -224,7 +224,7 @@ def rows(source: Source, data_dir: Path | None = None, report: Report | None = N
     if source.card is not None:
         record |= {
             "split": source.split,
-            "licence": block.splits[source.split].licence or card.license,
+            "licence": source.licence or block.splits[source.split].licence or card.license,
             "redistribute": block.redistribute,
         }
         known = block.splits[source.split].sha256

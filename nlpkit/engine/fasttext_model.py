@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,8 +32,8 @@ class FastText:
                 magic = file.read(4)
         except OSError as error:
             raise InputError(f"cannot open `{path}`: {error.strerror}") from None
-        if magic != _MAGIC:  # fastText itself crashes on some
-            raise InputError(f"`{path}` is no fastText model", "name a .bin or .ftz file of a supervised model")
+        if magic != _MAGIC or not _loads(path):
+            raise InputError(f"`{path}` is no whole fastText model", "name a .bin or .ftz file of a supervised model")
         try:
             self._model: Any = fasttext.load_model(str(path))
             found, _ = self._model.predict("a", 1 << 20)
@@ -69,6 +71,12 @@ class FastText:
             return Output([], [])
         others = [([label], chance) for label, chance in said[:top]] if top > 1 else []
         return Output([said[0][0]], [said[0][1]], others)
+
+
+def _loads(path: Path) -> bool:
+    """Whether fastText can load the file, tried in a process of its own: it crashes on a damaged one."""
+    code = "import sys, fasttext; fasttext.load_model(sys.argv[1]).predict('a', 1)"
+    return subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, check=False).returncode == 0
 
 
 def _letters(code: str) -> tuple[str, ...]:
