@@ -21,15 +21,15 @@ from nlpkit.data.load import rows
 from nlpkit.jobs.langid import Identifier
 
 _OTHER = """
-for (int i = 0; i < n; i++) {
-int main(int argc, char **argv)|#include <stdio.h>|std::vector<int> v(10, 0);|} else {
-const x = items.map(item => item.id);|console.log(`value: ${value}`);
-function add(a, b) { return a + b; }|let count = 0;
-SELECT name, id FROM users WHERE age > 18;|INSERT INTO logs VALUES (1, 'a');|<div class="main"><p>{{ text }}</p></div>
-<a href="/home">|public static void main(String[] args) {|System.out.println("done");|import java.util.List;
+for (int i = 0; i < n; i++) {|int main(int argc, char **argv)|#include <stdio.h>|std::vector<int> v(10, 0);
+} else {|const x = items.map(item => item.id);|console.log(`value: ${value}`);
+function add(a, b) { return a + b; }|let count = 0;|SELECT name, id FROM users WHERE age > 18;
+INSERT INTO logs VALUES (1, 'a');|<div class="main"><p>{{ text }}</p></div>|<a href="/home">
+public static void main(String[] args) {|System.out.println("done");|import java.util.List;
 fn main() { println!("{}", x); }|match value { Some(x) => x, None => 0 }|def total(xs): return sum(xs)
-if err != nil { return err }|package main|func (s *Server) Run() error {|ls -la /tmp && rm -rf build|export PATH=$PATH:/usr/bin
-grep -rn "x" src/ && wc -l|git checkout -b feature|body { margin: 0; padding: 1px }|.nav > li:hover { color: #fff; }|$("#id").on("click", f);
+if err != nil { return err }|package main|func (s *Server) Run() error {|ls -la /tmp && rm -rf build
+export PATH=$PATH:/usr/bin|grep -rn "x" src/ && wc -l|git checkout -b feature|body { margin: 0; padding: 1px }
+.nav > li:hover { color: #fff; }|$("#id").on("click", f);
 """
 
 

@@ -326,7 +326,7 @@ def _confidence(model: Ngrams, dev: Sequence[TextRow], listed: Array, seed: int)
     def look(rows: list[list[str]], gold: Array, weight: float, *, known: bool = True, hidden: bool = False) -> None:
         for at in range(0, len(rows), 256):
             part, truth = rows[at : at + 256], gold[at : at + 256]
-            logits, words = model.logits(part)
+            logits, words = model.logits(model.number_words(part))
             if hidden:
                 have = np.flatnonzero(truth >= 0)
                 logits[have, truth[have]] = -np.inf

@@ -25,7 +25,7 @@ import numpy as np
 from nlpkit.data.features import Output
 from nlpkit.errors import InputError
 from nlpkit.text.scripts import COMMON, script_of, written_with
-from nlpkit.text.units import units
+from nlpkit.text.units import units_of
 
 MODEL_TYPE = "nlpkit-ngrams"
 FILE = "model.safetensors"
@@ -155,6 +155,7 @@ class Ngrams:
     def _forget(self) -> None:
         dimensions = 2 * self._packed.shape[1]
         self._memory: dict[str, int] = {}
+        self._tokens: dict[str, list[int]] = {}
         self._vectors = np.zeros((1024, dimensions), np.float32)
         # n-grams kept, letters, script, place and number of the entries of its frequencies, n-grams in all
         self._facts = np.zeros((1024, 6), np.int64)
@@ -217,15 +218,37 @@ class Ngrams:
 
     # -- answers
 
-    def logits(self, rows: Sequence[Sequence[str]], allowed: Array | None = None) -> tuple[Array, Array]:
-        """((rows, labels) logits, (flat words, their row)) of rows of words; -inf where the script cannot be."""
-        if len(self._memory) > _MOST_WORDS:
-            self._forget()
-        words = list(chain.from_iterable(rows))
-        if new := [word for word in dict.fromkeys(words) if word not in self._memory]:
+    def number_texts(self, texts: Sequence[str]) -> list[list[int]]:
+        """The numbers under which the words of each text are remembered. What stands between blanks is cut once."""
+        self._make_room()
+        cut = [text.split() for text in texts]
+        tokens = self._tokens
+        new = {token: units_of(token) for token in dict.fromkeys(chain.from_iterable(cut)) if token not in tokens}
+        for token, row in zip(new, self._numbers(list(new.values())), strict=True):
+            tokens[token] = row
+        return [list(chain.from_iterable(map(tokens.__getitem__, row))) for row in cut]
+
+    def number_words(self, rows: Sequence[Sequence[str]]) -> list[list[int]]:
+        """The same of rows of words."""
+        self._make_room()
+        return self._numbers(rows)
+
+    def _numbers(self, rows: Sequence[Sequence[str]]) -> list[list[int]]:
+        if new := [word for word in dict.fromkeys(chain.from_iterable(rows)) if word not in self._memory]:
             self._learn(new)
+        return [list(map(self._memory.__getitem__, row)) for row in rows]
+
+    def _make_room(self) -> None:
+        if len(self._memory) > _MOST_WORDS or len(self._tokens) > _MOST_WORDS:
+            self._forget()
+
+    def logits(self, rows: Sequence[Sequence[int]], allowed: Array | None = None) -> tuple[Array, Array]:
+        """((rows, labels) logits, (flat words, their row)) of rows of numbers of words.
+
+        It is -inf where the script cannot be.
+        """
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
-        flat = np.fromiter(map(self._memory.__getitem__, words), np.int64, len(words))
+        flat = np.fromiter(chain.from_iterable(rows), np.int64, int(lengths.sum()))
         row = np.repeat(np.arange(len(rows)), lengths)
         full = np.flatnonzero(lengths)
         size = len(self.labels)
@@ -306,19 +329,19 @@ class Ngrams:
             self._answered += _CHUNK
             if self._answered > _MANY:
                 self.compile()
-            result += self._answers([units(text) for text in texts[at : at + _CHUNK]], top, mask)
+            result += self._answers(self.number_texts(texts[at : at + _CHUNK]), top, mask)
         return result
 
     def shares(self, texts: Sequence[str], allowed: Sequence[str]) -> list[list[float]]:
         """The softmax of each text over the labels ``allowed``; even where nothing is told."""
         columns = [self._number[label] for label in allowed]
-        logits = self.logits([units(text) for text in texts])[0][:, columns].astype(np.float64)
+        logits = self.logits(self.number_texts(texts))[0][:, columns].astype(np.float64)
         peak = logits.max(1, keepdims=True)
         mass = np.exp(np.where(np.isfinite(peak), logits - np.where(np.isfinite(peak), peak, 0), 0))
         found: list[list[float]] = (mass / mass.sum(1, keepdims=True)).tolist()
         return found
 
-    def _answers(self, rows: list[list[str]], top: int, mask: Array | None) -> list[Output]:
+    def _answers(self, rows: list[list[int]], top: int, mask: Array | None) -> list[Output]:
         logits, words = self.logits(rows, mask)
         best, chance, told = judged(logits)
         sure, known = chance, np.ones(len(rows))

@@ -84,7 +84,7 @@ class Identifier:
     def __call__(self, texts: Sequence[str], poll: Callable[[], None] = lambda: None) -> list[Answer]:
         """An answer for each text."""
         texts = [clean(text) for text in texts]
-        empty = [without_language(text) for text in texts]
+        empty = [without_language(text, cleaned=True) for text in texts]
         asked = [text for text, none in zip(texts, empty, strict=True) if not none]
         found = iter(self.predictor.answers(asked, top=self.top, allowed=self.allowed, poll=poll))
         return [

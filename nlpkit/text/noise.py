@@ -44,9 +44,9 @@ _STARTS = {
 _WORD = regex.compile(r"\p{L}[\p{L}\p{M}'’-]*")
 
 
-def without_language(text: str) -> bool:
+def without_language(text: str, *, cleaned: bool = False) -> bool:
     """Whether a text has no letters once links, addresses and names of accounts are gone, or is program code."""
-    rest = clean(text)
+    rest = text if cleaned else clean(text)
     return not any(map(str.isalpha, rest)) or is_code(rest)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from functools import lru_cache
 
 # first word(s) of a character's Unicode name -> ISO 15924
 _NAMES = {
@@ -45,6 +46,14 @@ def script_of(char: str) -> str:
     return found
 
 
+@lru_cache(maxsize=1 << 16)
+def _scripts(token: str) -> tuple[tuple[str, int], ...]:
+    """How many letters of each script."""
+    counts = Counter(script_of(char) for char in token if char.isalpha())
+    del counts[COMMON]
+    return tuple(counts.items())
+
+
 def written_with(script: str) -> tuple[str, ...]:
     """The scripts of the letters of a language written in ``script``: ``Jpan`` -> Hani, Hira, Kana."""
     return LETTERS.get(script, (script,))
@@ -55,10 +64,9 @@ def main_script(text: str) -> str:
     if _NOT_LATIN.search(text) is None:
         return "Latn" if any(map(str.isalpha, text)) else COMMON
     counts: Counter[str] = Counter()
-    for char, count in Counter(text).items():
-        if char.isalpha():
-            counts[script_of(char)] += count
-    counts.pop(COMMON, None)
+    for token in text.split():
+        for script, count in _scripts(token):
+            counts[script] += count
     if not counts:
         return COMMON
     kana = counts["Hira"] + counts["Kana"]

@@ -55,8 +55,13 @@ def fold(text: str) -> str:
 
 def units(text: str) -> list[str]:
     """The words of a text. Han and Kana, which have no blanks, give pairs of neighbors; Thai and the like, pieces."""
+    return [word for token in text.split() for word in units_of(token)]
+
+
+def units_of(token: str) -> list[str]:
+    """The words of what stands between two blanks."""
     found: list[str] = []
-    for word in _WORD.findall(fold(clean(text))):
+    for word in _WORD.findall(fold(clean(token))):
         if word[0] == "'" == word[-1] and len(word) > 2:  # quoted
             word = word[1:-1]
         if word.isascii() or word[0] < _THAI:
