@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,6 +93,7 @@ def langid(
     from nlpkit.text.langcodes import select
 
     stderr.quiet = quiet
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy comes: more threads only wait for each other
     modes = [name for name, given in _MODES if given({"words": words, "split": split, "keep": keep, "list": languages})]
     if len(modes) > 1:
         raise InputError(f"{' and '.join(modes)} cannot be asked for at once", "leave all but one of them out")

@@ -20,6 +20,12 @@ nlpkit model show runs/ner/default/model
 app = typer.Typer(help=_HELP, no_args_is_help=True, rich_markup_mode=None)
 Folder = Annotated[str, typer.Argument(metavar="MODEL", help="Folder of a model.")]
 _RUNS = Path("runs")
+_MOST = 60
+
+
+def _some(names: list[str], sign: str) -> str:
+    """The names, or how many where they are too many to read."""
+    return sign.join(names) if len(names) <= _MOST else f"{len(names)} of them"
 
 
 @app.command("list")
@@ -46,7 +52,7 @@ def list_(
         [
             "(the default)" if m["shipped"] else m["path"],
             m["task"],
-            ",".join(m["languages"]) or "-",
+            _some(m["languages"], ",") or "-",
             f"{m['megabytes']:.1f}",
             m["metric"],
             m["test"],
@@ -72,10 +78,8 @@ def show(model: Folder, as_json: options.Json = False) -> None:
         print_json(info)
         return
     brief = facts(Path(model))
-    print_lines(
-        f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}" for key, value in brief.items()
-    )
-    print_lines(["labels: " + ", ".join(info["labels"])])
+    print_lines(f"{key}: {_some(value, ', ') if isinstance(value, list) else value}" for key, value in brief.items())
+    print_lines(["labels: " + _some(info["labels"], ", ")])
     print_lines(
         f"data: {entry['use']}: {entry.get('card', 'own files')}, {entry['rows']} rows"
         for entry in info.get("data", [])

@@ -157,7 +157,7 @@ class Ngrams:
         self._memory: dict[str, int] = {}
         self._tokens: dict[str, list[int]] = {}
         self._vectors = np.zeros((1024, dimensions), np.float32)
-        # n-grams kept, letters, script, place and number of the entries of its frequencies, n-grams in all
+        # n-grams kept, characters, script, place and number of the entries of its frequencies, n-grams in all
         self._facts = np.zeros((1024, 6), np.int64)
 
     def _learn(self, words: list[str]) -> None:
@@ -175,7 +175,7 @@ class Ngrams:
         facts[:, 0] = number
         length = np.fromiter(map(len, words), np.int64, len(words))
         facts[:, 5] = sum(np.maximum(0, length + 3 - size) for size in range(1, ORDERS + 1)) - 2
-        facts[:, 1] = [sum(map(str.isalpha, word)) for word in words]
+        facts[:, 1] = length
         facts[:, 2] = [self._script.get(self._script_of(word), len(self._scripts)) for word in words]
         if len(self._names):
             at = np.minimum(np.searchsorted(self._names, names), len(self._names) - 1)
@@ -214,6 +214,9 @@ class Ngrams:
 
     @staticmethod
     def _script_of(word: str) -> str:
+        first = script_of(word[0])
+        if first != COMMON:
+            return first
         return next((script for char in word if (script := script_of(char)) != COMMON), COMMON)
 
     # -- answers

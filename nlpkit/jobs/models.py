@@ -29,7 +29,7 @@ def facts(path: Path) -> dict[str, Any]:
     return {
         "path": str(path),
         "task": info["task"],
-        "languages": info.get("languages", []),
+        "languages": info["labels"] if info["task"] == "langid" else info.get("languages", []),
         "megabytes": round(size / 1e6, 1),
         "metric": metric,
         "test": info.get("metrics", {}).get("test", {}).get(metric, "-"),

@@ -36,7 +36,7 @@ _NAME = regex.compile(
     r"\b(?:\p{L}+_\w+|_+\p{L}\w*|[a-z]+(?:[A-Z][a-z0-9]*)+|\p{L}+\d+\w*|\p{L}[\w]*(?:\.\p{L}[\w]*){1,}"
     r"|[A-Z]+(?:_[A-Z0-9]+)+)\b"
 )
-_SIGN = re.compile(r"[;{}()\[\]=<>_|\\/&*+$#%]|\w\.\w| -")
+_SIGN = re.compile(r"[;{}\[\]=<>_|\\*+$#]|\w\(|\(\)|\w\.\w|&[&\w]|%[^\s.,;)]|//|/>| --?[a-z]")
 _STARTS = {
     "import", "from", "return", "raise", "throw", "yield", "case", "class", "def", "var", "let", "const", "int",
     "select", "update", "insert", "delete", "SELECT", "UPDATE", "INSERT", "DELETE",

@@ -41,7 +41,9 @@ def test_they_answer_when_no_model_is_named(cli: Cli) -> None:
     ner = cli("ner", "-t", "Sanna Marin vieraili Tampereella.", "-t", "")
     assert ner.out == "[PER Sanna Marin] vieraili [LOC Tampereella].\n\n"
     listed = json.loads(cli("model", "list", "--json").out)
-    assert [(entry["task"], entry["shipped"]) for entry in listed[:2]] == [("ner", True), ("pos", True)]
+    assert [(entry["task"], entry["shipped"]) for entry in listed[:3]] == [
+        ("langid", True), ("ner", True), ("pos", True),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("task", "metric", "least"), [("ner", "f1", 0.5), ("pos", "accuracy", 0.8)])
