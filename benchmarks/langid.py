@@ -55,7 +55,7 @@ class Row(NamedTuple):
 NLPKIT = """
 from nlpkit.jobs.predict import Predictor
 predictor = Predictor(MODEL, task="langid")
-first = lambda found: found[0][0].partition("_")[0] if found else None
+first = lambda found: next((label.partition("_")[0] for label, _ in found if label != "und"), None)
 identify = lambda text: first(predictor.answers([text])[0])
 codes = lambda: [label.partition("_")[0] for label in predictor.info["labels"]]
 """
@@ -180,6 +180,9 @@ def main() -> None:
     found = {key: {name: scores(rows, said, facts, key, name) for name in said} for key, rows in sets.items()}
     for key in SETS:
         show_scores(key, found[key])
+    for name, folder in {"nlpkit": Path(args.model), "franc": args.franc / "node_modules"}.items():
+        if name in facts:
+            facts[name]["bytes"] = sum(path.stat().st_size for path in (folder, *folder.rglob("*")) if path.is_file())
     spent = costs(sets, facts, args) if args.rounds else {}
     show_costs(facts, spent)
     for name, reason in missing.items():
@@ -364,9 +367,6 @@ def costs(sets: dict[str, list[Row]], facts: dict[str, Any], args: argparse.Name
     line = [sys.executable, "-m", "nlpkit", "langid", "--model", args.model, "--text", TEXT]
     found["nlpkit langid FILE"] |= cold(line, "", args)
     found["(python)"] = cold([sys.executable, "-c", ""], "", args)
-    for name, folder in {"nlpkit": Path(args.model), "franc": args.franc / "node_modules"}.items():
-        if name in facts:
-            facts[name]["bytes"] = sum(path.stat().st_size for path in (folder, *folder.rglob("*")) if path.is_file())
     return found
 
 
