@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nlpkit.data.rows import TextRow
     from nlpkit.jobs.langid import Answer, Identifier
 
+_DEFAULT, _MIN_SCORE = "label,score,name,script", 0.5
 _COLUMNS = ("label", "score", "name", "script", "text", "id")
 
 
@@ -47,9 +48,7 @@ def langid(
         ),
     ] = None,
     column: options.Columns = None,
-    columns: Annotated[str, typer.Option(help="What is printed: label, score, name, script, text, id.")] = (
-        "label,score,name,script"
-    ),
+    columns: Annotated[str, typer.Option(help="What is printed: label, score, name, script, text, id.")] = _DEFAULT,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
     top: Annotated[int, typer.Option(min=1, help="The N best labels, with --json.")] = 1,
     only: Annotated[
@@ -59,7 +58,9 @@ def langid(
         ),
     ] = None,
     min_chars: Annotated[int, typer.Option(min=1, help="Fewer letters than this: und.")] = 1,
-    min_score: Annotated[float, typer.Option(min=0, max=1, help="A lower score than this: und; 0: never und.")] = 0.5,
+    min_score: Annotated[
+        float, typer.Option(min=0, max=1, help="A lower score than this: und; 0: guess where a script is known.")
+    ] = _MIN_SCORE,
     words: Annotated[
         bool, typer.Option("--words", help="The language of each word, and how mixed the line is.")
     ] = False,
@@ -90,20 +91,21 @@ def langid(
     from nlpkit.jobs import langid as job
     from nlpkit.jobs.predict import CHUNK
     from nlpkit.jobs.signals import Signals
-    from nlpkit.text.langcodes import select
+    from nlpkit.text.langcodes import NO_LANGUAGE, UNKNOWN, select
 
     stderr.quiet = quiet
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy comes: more threads only wait for each other
-    modes = [name for name, given in _MODES if given({"words": words, "split": split, "keep": keep, "list": languages})]
-    if len(modes) > 1:
-        raise InputError(f"{' and '.join(modes)} cannot be asked for at once", "leave all but one of them out")
-    if out is not None and keep is None:
-        raise InputError("--out is for --filter", "else: nlpkit langid FILE > OUT")
-    if shard is not None and split is None and out is None:
-        raise InputError("--shard needs --split-by-language DIR, or --filter LANG --out FILE")
-    if top > 1 and not as_json:
-        raise InputError("--top is printed as JSON only", "add --json")
+    given = {
+        "--words": words, "--split-by-language": split is not None, "--filter": keep is not None,
+        "--languages": languages, "--out": out is not None, "--shard": shard is not None, "--json": as_json,
+        "--columns": columns != _DEFAULT, "--top": top > 1, "--only": only is not None,
+        "--min-chars": min_chars > 1, "--min-score": min_score != _MIN_SCORE,
+        "--text": bool(text), "FILE": bool(files), "--column": bool(column), "--from": read is not None,
+    }  # fmt: skip
+    _useful(given)
     name = options.model(model, "langid")
+    if str(out) == ".":
+        raise InputError("--out names no file")
     if languages:
         info = read_info(Path(name)) if Path(name).is_dir() else job.Identifier(name).predictor.info
         _list(job.languages(info), as_json)
@@ -115,32 +117,59 @@ def langid(
     at_terminal = not files and not text and sys.stdin.isatty()
     with Signals() as signals:
         identifier = job.Identifier(
-            name, only=only.split(",") if only else (), top=top, min_chars=min_chars, min_score=min_score, device=device
+            name, only=_names(only), top=top, min_chars=min_chars, min_score=min_score, device=device
         )
-        wanted = select(keep.split(","), [*identifier.labels]) if keep else []
+        wanted = select(_names(keep), [*identifier.labels, UNKNOWN, NO_LANGUAGE]) if keep is not None else []
         if words:
             _words(signals.waiting(rows), identifier, as_json, at_terminal)
         else:
             found = job.answers(signals.waiting(rows), identifier, signals.poll, 1 if at_terminal else CHUNK)
             if split is not None:
-                _told(job.split(found, split, part), str(split))
+                settings = json.dumps([name, files, text, read, column, only, min_chars, min_score])
+                _told(job.split(found, split, part, settings), str(split))
             elif out is not None:
                 _told(job.keep_whole(found, wanted, out, part), str(out))
             elif keep is not None:
                 _told(job.keep(found, wanted, sys.stdout), "")
             else:
-                _print(found, shown, as_json, at_terminal)
+                _print(found, shown, as_json, top > 1, at_terminal)
         sys.stdout.flush()
     for line in report.summary():
         stderr.say(f"note: {line}")
 
 
-_MODES: list[tuple[str, Any]] = [
-    ("--words", lambda given: given["words"]),
-    ("--split-by-language", lambda given: given["split"] is not None),
-    ("--filter", lambda given: given["keep"] is not None),
-    ("--languages", lambda given: given["list"]),
-]
+_IGNORED = {
+    "--words": ("--columns", "--top", "--min-chars", "--min-score", "--out", "--shard"),
+    "--split-by-language": ("--columns", "--top", "--json", "--out"),
+    "--filter": ("--columns", "--top", "--json"),
+    "--languages": (
+        "--columns", "--top", "--only", "--min-chars", "--min-score", "--out", "--shard", "--text", "FILE", "--column",
+        "--from",
+    ),
+    "--json": ("--columns",),
+    "--text": ("--column", "--from", "FILE"),
+}  # fmt: skip
+
+
+def _useful(given: dict[str, bool]) -> None:
+    """Raise InputError for options that would be ignored."""
+    modes = [name for name in ("--words", "--split-by-language", "--filter", "--languages") if given[name]]
+    if len(modes) > 1:
+        raise InputError(f"{' and '.join(modes)} cannot be asked for at once", "leave all but one of them out")
+    for name, others in _IGNORED.items():
+        if given[name] and (unused := [other for other in others if given[other]]):
+            raise InputError(f"{unused[0]} says nothing beside {name}", "leave one of them out")
+    if given["--out"] and not given["--filter"]:
+        raise InputError("--out is for --filter", "else: nlpkit langid FILE > OUT")
+    if given["--shard"] and not (given["--split-by-language"] or given["--out"]):
+        raise InputError("--shard needs --split-by-language DIR, or --filter LANG --out FILE")
+    if given["--top"] and not given["--json"]:
+        raise InputError("--top is printed as JSON only", "add --json")
+
+
+def _names(text: str | None) -> list[str]:
+    """``swh,eng`` -> its parts; an empty one is refused where they are looked up."""
+    return [] if text is None else text.split(",")
 
 
 def _rows(
@@ -150,35 +179,35 @@ def _rows(
     from nlpkit.data.rows import TextRow
     from nlpkit.jobs.predict import read_inputs
 
-    if text and files:
-        raise InputError("both --text and files are given", "use one of them")
-    if text and read not in (None, "text"):
-        raise InputError("--text is raw text, so --from says nothing", "leave one of them out")
     if text:
         options.utf8(text)
-        return (TextRow(str(number), " ".join(line.split("\n")), line=number) for number, line in enumerate(text, 1))
+        return (TextRow(str(number), line, line=number) for number, line in enumerate(text, 1))
     if read is not None:
         options.choice(read, formats.READ["texts"], "--from")
     return read_inputs(files or [], read, options.columns(column), "", report, "texts")
 
 
-def _print(found: Iterator[tuple[TextRow, Answer]], shown: list[str], as_json: bool, at_terminal: bool) -> None:
+def _print(
+    found: Iterator[tuple[TextRow, Answer]], shown: list[str], as_json: bool, top: bool, at_terminal: bool
+) -> None:
+    from nlpkit.jobs.langid import one_line
+
     for number, (row, answer) in enumerate(found, 1):
         if as_json:
-            data = {"id": row.id, "text": row.text, **_facts(answer)}
+            data = {"id": row.id, "text": row.text, **_facts(answer, top=top)}
             sys.stdout.write(json.dumps(data, ensure_ascii=False) + "\n")
         else:
-            cells = {**_facts(answer), "text": row.text, "id": row.id, "score": f"{answer.score:.4f}"}
-            sys.stdout.write("\t".join(str(cells[name]) for name in shown) + "\n")
+            cells = {**_facts(answer, top=False), "text": row.text, "id": row.id, "score": f"{answer.score:.4f}"}
+            sys.stdout.write("\t".join(one_line(str(cells[name])) for name in shown) + "\n")
         if at_terminal or number % 1024 == 0:
             sys.stdout.flush()
 
 
-def _facts(answer: Answer) -> dict[str, Any]:
+def _facts(answer: Answer, *, top: bool) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "label": answer.label, "score": round(answer.score, 4), "name": answer.name, "script": answer.script
     }  # fmt: skip
-    if answer.top:
+    if top:
         facts["top"] = [{"label": label, "score": round(score, 4)} for label, score in answer.top]
     return facts
 
@@ -218,5 +247,5 @@ def _list(found: list[dict[str, Any]], as_json: bool) -> None:
         return
     body = [[row[key] if row[key] not in (None, "") else "-" for key in row] for row in found]
     print_lines(table(list(found[0]), body))
-    lists = sum(not row["texts"] for row in found)
-    stderr.say(f"note: {len(found)} languages and scripts; {lists} were learned from a word list only")
+    lists = sum(row["texts"] == 0 for row in found)
+    stderr.say(f"note: {len(found)} labels" + (f"; {lists} were learned from a word list only" if lists else ""))

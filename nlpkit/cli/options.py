@@ -23,7 +23,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")
 From = Annotated[
     str | None,
     typer.Option(
-        "--from", help="Format read: text, conll, conllu, jsonl, tsv. Default: by the file's name.", show_default=False
+        "--from",
+        help="Format read: text, conll, conllu, jsonl, tsv, csv. Default: by the file's name.",
+        show_default=False,
     ),
 ]
 Columns = Annotated[

@@ -70,6 +70,12 @@ def check(
             found.labels.update(span.label for span in spans.to_spans(spans.to_iob2(row.tags or (), found.scheme)))
     else:
         found.labels = tags
+    bare = [row for row in rows if row.tags is None] if kind == "texts" else []
+    if bare and len(bare) < len(rows):
+        what = f"{len(bare)} texts have no label, first that of line {bare[0].line}"
+        found.problems.append(
+            Problem(where, bare[0].line, "no-label", what, "training needs one for each", warning=True)
+        )
     found.problems += _characters(where, rows, form) + _repeated(where, rows)
     found.problems.sort(key=lambda problem: problem.line)
     return found

@@ -17,6 +17,7 @@ from nlpkit.errors import InputError, RunError
 from nlpkit.text.normalize import REPLACEMENT
 
 MAX_LINE = 8 * 1024 * 1024
+_PACKED = 1 << 11  # bytes unpacked at once: repeated lines grow ten thousand times
 _ZST = b"\x28\xb5\x2f\xfd"
 BROKEN_GZ = (EOFError, zlib.error, gzip.BadGzipFile)
 
@@ -45,7 +46,7 @@ class _Zst(io.RawIOBase):
     def __init__(self, raw: Any) -> None:
         import zstandard
 
-        self._raw, self._waiting = raw, b""
+        self._raw, self._waiting, self._at = raw, b"", 0
         self._frame: Any = None
         self._new = zstandard.ZstdDecompressor().decompressobj
         self._error = zstandard.ZstdError
@@ -54,8 +55,9 @@ class _Zst(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        while not self._waiting:
-            block = self._raw.read(1 << 16)
+        while self._at == len(self._waiting):
+            self._waiting, self._at = b"", 0
+            block = self._raw.read(_PACKED)
             if not block:
                 if self._frame is not None:
                     raise EOFError("the zst file ends too soon")
@@ -69,9 +71,9 @@ class _Zst(io.RawIOBase):
                         self._frame = None
             except self._error as error:
                 raise EOFError(str(error)) from None
-        part = self._waiting[: len(buffer)]
+        part = self._waiting[self._at : self._at + len(buffer)]
         buffer[: len(part)] = part
-        self._waiting = self._waiting[len(part) :]
+        self._at += len(part)
         return len(part)
 
 

@@ -97,15 +97,18 @@ def _names(paths: list[str]) -> list[str]:
 
 def require_tags(rows: list[Row], what: str) -> None:
     """Raise InputError where a row has no tags, or a text no label."""
-    name = "label" if isinstance(rows[0], TextRow) else "tag"
+    name, place = ("label", "NAME") if isinstance(rows[0], TextRow) else ("tag", "3")
     if all(row.tags is None for row in rows):
         raise InputError(
             f"the {what} rows have no {name}s",
-            f"is the {name} in another column? --column {name}=3, in a recipe data.columns.{name}=3",
+            f"is the {name} in another column? --column {name}={place}, in a recipe data.columns.{name}={place}",
         )
     bare = next((row for row in rows if row.tags is None), None)
     if bare is not None:
-        raise InputError(f"row {bare.id} of the {what} rows (line {bare.line}) has no {name}s, others have", "name it")
+        lacking = "tags" if name == "tag" else name
+        raise InputError(
+            f"row {bare.id} of the {what} rows (line {bare.line}) has no {lacking}, others have", "name it"
+        )
 
 
 def _renamed(tag: str, names: dict[str, str]) -> str:

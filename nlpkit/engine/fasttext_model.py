@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -36,7 +37,7 @@ class FastText:
             raise InputError(f"`{path}` is no whole fastText model", "name a .bin or .ftz file of a supervised model")
         try:
             self._model: Any = fasttext.load_model(str(path))
-            found, _ = self._model.predict("a", 1 << 20)
+            found = _labels_in(path)
         except (ValueError, RuntimeError, MemoryError) as error:
             raise InputError(f"`{path}` cannot be loaded: {error}", "is it a whole, supervised model?") from None
         self._codes = {name: _meanings(name.removeprefix(_PREFIX)) for name in found}
@@ -71,6 +72,27 @@ class FastText:
             return Output([], [])
         others = [([label], chance) for label, chance in said[:top]] if top > 1 else []
         return Output([said[0][0]], [said[0][1]], others)
+
+
+def _labels_in(path: Path) -> list[str]:
+    """The labels in the file's dictionary; asked for all of them, ``predict`` leaves out those of small probability."""
+    with path.open("rb") as file:
+        file.seek(8 + 12 * 4 + 8)  # magic, version, twelve numbers and a double of the settings
+        size, _, labels, _, _ = struct.unpack("<iiiqq", file.read(28))
+        found = []
+        rest = b""
+        for _ in range(size):
+            while b"\0" not in rest or len(rest) - rest.index(b"\0") < 10:
+                if not (more := file.read(1 << 16)):
+                    raise ValueError("its dictionary ends too soon")
+                rest += more
+            word, _, rest = rest.partition(b"\0")
+            if rest[8] == 1:  # after the count of 8 bytes: 0 a word, 1 a label
+                found.append(word.decode("utf-8"))
+            rest = rest[9:]
+    if len(found) != labels:
+        raise ValueError("its dictionary is damaged")
+    return found
 
 
 def _loads(path: Path) -> bool:

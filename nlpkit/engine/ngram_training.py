@@ -50,11 +50,11 @@ def _read(rows: Sequence[TextRow], number: dict[str, int], poll: Callable[[], No
         poll()
         label = number[row.label or ""]
         found = [known.setdefault(word, len(known)) for word in units(row.text)]
-        if "count" in row.extra:
+        if "count" in row.extra and found:
             counts = lists.setdefault(label, {})
             for word in found:
                 counts[word] = counts.get(word, 0.0) + int(row.extra["count"])
-        elif found:
+        elif found and "count" not in row.extra:
             flat += found
             ends.append(len(flat))
             labels.append(label)
@@ -86,6 +86,9 @@ def train(
         )
     number = {label: at for at, label in enumerate(labels)}
     corpus = _read(rows, number, poll)
+    some = {*corpus.label.tolist(), *corpus.lists}
+    if bare := [label for label in labels if number[label] not in some]:
+        raise InputError(f"the texts of `{bare[0]}` hold no word to learn from", "leave them out")
     listed = np.ones(len(labels), bool)
     listed[np.unique(corpus.label)] = False
     if listed.any():

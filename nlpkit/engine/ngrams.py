@@ -35,6 +35,7 @@ LABELS = 2047  # most labels: a label is stored in 11 bits
 LEVELS = 15
 _MOST_WORDS = 200_000  # remembered; memory stays bounded on a stream
 _CHUNK = 256
+_LONGEST = 20_000  # words of a text that are read
 _MANY = 20_000  # texts after which compiling pays
 _STEP = 0xFFFF  # a gap between two hashes that needs another number
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
@@ -224,7 +225,7 @@ class Ngrams:
     def number_texts(self, texts: Sequence[str]) -> list[list[int]]:
         """The numbers under which the words of each text are remembered. What stands between blanks is cut once."""
         self._make_room()
-        cut = [text.split() for text in texts]
+        cut = [text.split(None, _LONGEST)[:_LONGEST] for text in texts]
         tokens = self._tokens
         new = {token: units_of(token) for token in dict.fromkeys(chain.from_iterable(cut)) if token not in tokens}
         for token, row in zip(new, self._numbers(list(new.values())), strict=True):
@@ -329,19 +330,19 @@ class Ngrams:
         result: list[Output] = []
         for at in range(0, len(texts), _CHUNK):
             poll()
-            self._answered += _CHUNK
+            self._answered += len(texts[at : at + _CHUNK])
             if self._answered > _MANY:
                 self.compile()
             result += self._answers(self.number_texts(texts[at : at + _CHUNK]), top, mask)
         return result
 
     def shares(self, texts: Sequence[str], allowed: Sequence[str]) -> list[list[float]]:
-        """The softmax of each text over the labels ``allowed``; even where nothing is told."""
+        """The softmax of each text over the labels ``allowed``; zeros where none of them can be."""
         columns = [self._number[label] for label in allowed]
         logits = self.logits(self.number_texts(texts))[0][:, columns].astype(np.float64)
         peak = logits.max(1, keepdims=True)
-        mass = np.exp(np.where(np.isfinite(peak), logits - np.where(np.isfinite(peak), peak, 0), 0))
-        found: list[list[float]] = (mass / mass.sum(1, keepdims=True)).tolist()
+        mass = np.exp(logits - np.where(np.isfinite(peak), peak, 0))
+        found: list[list[float]] = (mass / np.maximum(1e-9, mass.sum(1, keepdims=True))).tolist()
         return found
 
     def _answers(self, rows: list[list[int]], top: int, mask: Array | None) -> list[Output]:

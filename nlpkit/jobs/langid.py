@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import shutil
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+
+from filelock import FileLock, Timeout
 
 from nlpkit.data.files import Strictly, write_whole
 from nlpkit.data.rows import TextRow
@@ -30,6 +33,7 @@ _CANDIDATES = 6
 _FEW = 0.25
 _ENGLISH = "eng_Latn"
 _MOST_FILES = 64  # open at once
+_PLAIN = re.compile(r"\w[\w.+-]{0,80}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +99,13 @@ class Identifier:
     def _answer(self, text: str, found: list[tuple[str, float]]) -> Answer:
         script = main_script(text)
         never = bool(found) and found[0][0] == UNKNOWN
-        if never:
-            chance, found = found[0][1], found[1:]
+        found = found[1:] if never else found
         top = found if self.top > 1 else []
         if not found:
             return Answer(UNKNOWN, 0.0, script)
         label, score = found[0]
-        if never and self.min_score > 0:
-            return Answer(UNKNOWN, min(score, 1 - chance), script, top)
         short = self.min_chars > 1 and sum(map(str.isalpha, text)) < self.min_chars
-        if short or score < self.min_score:
+        if short or score < self.min_score or (never and self.min_score > 0):
             return Answer(UNKNOWN, score, script, top)
         return Answer(label, score, script, top)
 
@@ -132,11 +133,14 @@ class Identifier:
             return self._path(spoken, self.allowed)
         found = self._path(spoken, self._candidates(text, spoken))
         # a language of few words among many is more likely a mistake: the rest is asked again
-        counts = Counter(label for label, _ in found)
+        counts = Counter(label for label, _ in found if label != UNKNOWN)
         least = max(2.0, _FEW * len(found))
         kept = [label for label, count in counts.most_common() if count >= least or label == _ENGLISH]
         kept = kept if kept != [_ENGLISH] else [label for label, _ in counts.most_common(2)]
-        return self._path(spoken, kept) if kept and len(kept) < len(counts) else found
+        if not kept or len(kept) == len(counts):
+            return found
+        # a word in a script of none of them keeps its first answer
+        return [b if b[0] != UNKNOWN else a for a, b in zip(found, self._path(spoken, kept), strict=True)]
 
     def _candidates(self, text: str, spoken: list[str]) -> list[str]:
         """What the text and its stretches look like most; English, which is mixed into most, where it may be."""
@@ -155,7 +159,7 @@ class Identifier:
             return [(UNKNOWN, 0.0)] * len(spoken)
         shares = self.predictor.shares(spoken, candidates)
         change = math.log((1 - _STAY) / max(1, len(candidates) - 1))
-        logs = [[math.log(max(share, 1e-6)) for share in row] for row in shares]
+        logs = [[math.log(max(share, 1e-6)) for share in row] for row in shares]  # even where none of them can be
         best, back = logs[0], []
         for row in logs[1:]:
             came = [
@@ -168,7 +172,10 @@ class Identifier:
         for came in reversed(back):
             path.append(came[path[-1]])
         path.reverse()
-        return [(candidates[label], row[label]) for label, row in zip(path, shares, strict=True)]
+        return [
+            (candidates[label], row[label]) if any(row) else (UNKNOWN, 0.0)
+            for label, row in zip(path, shares, strict=True)
+        ]
 
 
 def mixing(found: Sequence[Word]) -> float:
@@ -207,7 +214,13 @@ class Shard:
     def parse(cls, text: str) -> Shard:
         """``2/8``. Raises InputError."""
         first, sign, second = text.partition("/")
-        if not sign or not first.isdecimal() or not second.isdecimal() or not 1 <= int(first) <= int(second):
+        if (
+            not sign
+            or not text.isascii()
+            or not first.isdecimal()
+            or not second.isdecimal()
+            or not 1 <= int(first) <= int(second)
+        ):
             raise InputError(f"`--shard {text}` is not I/N", "for example: --shard 1/8, up to --shard 8/8")
         return cls(int(first), int(second))
 
@@ -219,13 +232,18 @@ class Shard:
         return "" if self.count == 1 else f".{self.number}-of-{self.count}"
 
 
+def one_line(text: str) -> str:
+    """What cannot stand in a line of a table, as blanks."""
+    return text.replace("\t", " ").replace("\r", " ").replace("\n", " ")
+
+
 def keep(found: Iterable[tuple[TextRow, Answer]], wanted: Sequence[str], file: IO[str]) -> Counter[str]:
     """Write the texts in one of the ``wanted`` languages; returns how many were kept and dropped."""
     counts: Counter[str] = Counter(kept=0, dropped=0)
     codes = set(wanted)
     for row, answer in found:
         if answer.label in codes:
-            file.write(row.text + "\n")
+            file.write(one_line(row.text) + "\n")
         counts["kept" if answer.label in codes else "dropped"] += 1
     return counts
 
@@ -235,43 +253,70 @@ def keep_whole(
 ) -> Counter[str] | None:
     """The same into a file that appears when it is whole; None where it is there already."""
     path = out.with_name(out.name + shard.suffix)
+    if path.is_dir():
+        raise InputError(f"`{path}` is a folder, a file is wanted")
     if path.exists():
         return None
     with write_whole(path) as file:
         return keep(found, wanted, file)
 
 
-def split(found: Iterable[tuple[TextRow, Answer]], folder: Path, shard: Shard) -> Counter[str] | None:
+def split(
+    found: Iterable[tuple[TextRow, Answer]], folder: Path, shard: Shard, settings: str = ""
+) -> Counter[str] | None:
     """Write each text into ``folder/CODE.txt``; returns the rows of each code, None where the shard is done already.
 
-    Files appear when all of them are whole, and ``_DONE`` last: a shard that was stopped begins again and leaves
-    nothing half-written behind.
+    Files appear when all of them are whole, and ``_DONE`` last, which holds the ``settings`` and the counts: a shard
+    that was stopped begins again. Raises InputError where the folder holds something else.
     """
     done = folder / f"_DONE{shard.suffix}"
     if done.exists():
+        if done.read_text(encoding="utf-8").partition("\n")[0] != f"# {settings}":
+            raise InputError(f"`{done}` is of other files or options", "name a new folder")
         return None
     part = folder / f".part{shard.suffix}"
+    try:
+        _claim(folder, part, shard)
+        with FileLock(folder / f".part{shard.suffix}.lock", timeout=0):
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir()
+            counts = _write_parts(found, part, shard)
+            for path in sorted(part.iterdir()):
+                path.replace(folder / path.name)
+            text = "".join(f"{label}\t{count}\n" for label, count in counts.most_common())
+            done.write_text(f"# {settings}\n{text}", encoding="utf-8")
+            part.rmdir()
+        (folder / f".part{shard.suffix}.lock").unlink(missing_ok=True)
+    except Timeout:
+        raise InputError(
+            f"another process writes this shard into `{folder}`", "wait for it, or name a new folder"
+        ) from None
+    except OSError as error:
+        raise RunError(
+            f"cannot write into `{folder}`: {error.strerror or error}", "is it a folder, is the disk full?"
+        ) from error
+    return counts
+
+
+def _claim(folder: Path, part: Path, shard: Shard) -> None:
+    """Make the folder. Raises InputError where it holds files that no shard of this many wrote."""
+    folder.mkdir(parents=True, exist_ok=True)
+    own = re.compile(rf"\.\d+-of-{shard.count}(\.txt|\.lock)?$" if shard.count > 1 else r"^\.part(\.lock)?$")
+    others = [path.name for path in folder.iterdir() if not own.search(path.name)]
+    if others and not part.exists():
+        raise InputError(f"`{folder}` is not empty: it holds `{sorted(others)[0]}`", "name a new folder")
+
+
+def _write_parts(found: Iterable[tuple[TextRow, Answer]], part: Path, shard: Shard) -> Counter[str]:
     counts: Counter[str] = Counter()
     files: OrderedDict[str, IO[str]] = OrderedDict()
     try:
-        if not done.parent.is_dir() or not any(folder.iterdir()) or shard.count > 1 or part.exists():
-            shutil.rmtree(part, ignore_errors=True)
-            part.mkdir(parents=True)
-        else:
-            raise InputError(f"`{folder}` is not empty", "name a new folder")
-        try:
-            for row, answer in found:
-                _file(files, part, answer.label, shard).write(row.text + "\n")
-                counts[answer.label] += 1
-        finally:
-            for file in files.values():
-                file.close()
-        for path in sorted(part.iterdir()):
-            path.replace(folder / path.name)
-        part.rmdir()
-        done.write_text("".join(f"{label}\t{count}\n" for label, count in counts.most_common()), encoding="utf-8")
-    except OSError as error:
-        raise RunError(f"cannot write into `{folder}`: {error.strerror or error}", "free some space") from error
+        for row, answer in found:
+            _file(files, part, answer.label, shard).write(one_line(row.text) + "\n")
+            counts[answer.label] += 1
+    finally:
+        for file in files.values():
+            file.close()
     return counts
 
 
@@ -280,6 +325,8 @@ def _file(files: OrderedDict[str, IO[str]], part: Path, label: str, shard: Shard
     if label in files:
         files.move_to_end(label)
         return files[label]
+    if not _PLAIN.fullmatch(label):  # of a model that somebody else made
+        raise InputError(f"the label {label!r} is no file name", "--json says it all the same")
     if len(files) >= _MOST_FILES:
         files.popitem(last=False)[1].close()
     path = part / f"{label}{shard.suffix}.txt"
@@ -289,11 +336,13 @@ def _file(files: OrderedDict[str, IO[str]], part: Path, label: str, shard: Shard
 
 def languages(info: dict[str, Any]) -> list[dict[str, Any]]:
     """What a model knows of each of its labels: code, name, script, area, family, training texts and words, dev F1."""
-    facts = info.get("label_facts", {})
+    facts = info.get("label_facts")
+    facts = facts if isinstance(facts, dict) else {}
     found = []
     for code in info["labels"]:
         language = known().get(code)
-        own = facts.get(code, {})
+        own = facts.get(code)
+        own = own if isinstance(own, dict) else {}
         found.append(
             {
                 "code": code,
@@ -301,8 +350,8 @@ def languages(info: dict[str, Any]) -> list[dict[str, Any]]:
                 "script": code.partition("_")[2],
                 "area": language.area if language else "",
                 "family": language.family if language else "",
-                "texts": own.get("texts", 0),
-                "words": own.get("words", 0),
+                "texts": own.get("texts"),
+                "words": own.get("words"),
                 "dev_f1": own.get("dev_f1"),
             }
         )

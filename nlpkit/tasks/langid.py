@@ -7,14 +7,24 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from nlpkit.data.rows import TextRow
+from nlpkit.errors import InputError
 from nlpkit.metrics import labels as label_scores
 from nlpkit.tasks.base import TextTask
-from nlpkit.text.langcodes import macro
+from nlpkit.text.langcodes import NO_LANGUAGE, UNKNOWN, macro
 
 
 class Langid(TextTask):
     main_metric = "macro_f1"
     unit = "label"
+
+    @classmethod
+    def find_labels(cls, rows: Iterable[TextRow], options: Any) -> list[str]:
+        found = super().find_labels(rows, options)
+        if taken := [label for label in found if label in (UNKNOWN, NO_LANGUAGE)]:
+            raise InputError(
+                f"`{taken[0]}` is no language to learn: it is what is said of others", "leave its rows out"
+            )
+        return found
 
     def score(
         self, gold: Sequence[TextRow], guess: Sequence[TextRow], seen: Callable[[str], bool] | None = None

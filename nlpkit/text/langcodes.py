@@ -157,6 +157,8 @@ def select(names: Iterable[str], codes: Iterable[str]) -> list[str]:
     found: list[str] = []
     for name in names:
         wanted = name.strip().lower().replace("-", "_")
+        if not wanted:
+            raise InputError("an empty name among the languages", "for example: swh,eng or africa")
         members = macrolanguages().get(wanted, ())
         spelled = set(_by_spelling().get(wanted, ()))
         some = [

@@ -13,8 +13,9 @@ _CODE = [
     for pattern in (
         r"[;{]\s*$|^\s*[})\]]+[;,]?\s*$",  # a line that ends in ; or {, or holds closing signs only
         r"\b[\w.]+\((?=[^\s)]|\)|$)",  # f(x), f()
-        r"(?<=[\w)\]])\s*(?:===?|!==?|<=|>=|=>|->|::|&&|\|\||\+\+|--|[-+*/|&]=)|\s=\s|\w=[\"'\w]",
-        r"</?[a-zA-Z][\w:-]*(?:\s+[\w:-]+=|\s*/?>)|<[?!]\w*|/>|-->",  # markup
+        r"(?<=[\w)\]])\s*(?:===?|!==?|<=|>=|=>|->|::|&&|\|\||\+\+[;)]|--[;)]|[-+*/|&]=)",
+        r"^\s*[a-z_][\w.\[\]'\"]* = |\w=[\"'\w]",
+        r"</?[a-zA-Z][\w:-]*(?:\s+[\w:-]+=|\s*/?>)|<[?!]\w*|/>",  # markup
         r"\$\{?\w+|%\(?\w*\)?[sd]\b|\{\{?\w*\}?\}|\\[nrtx]|&\w+;",
         r"^\s*(?:import [\w.*]+(?: as \w+|(?:, ?[\w.]+)+)?;?|import \{.*|#!.*|package [\w.]+;?|using [\w.]+;?)\s*$",
         r"^\s*(?:(?:public|private|protected|static|final|async|export|abstract) )+\w+",
@@ -28,9 +29,13 @@ _CODE = [
     )
 ]
 _SURE = regex.compile(  # nobody writes these in prose
-    r"^\s*(?:(?:if|elif|else if|while|for|switch|except|catch|with)\b.*[:{]|(?:else|try|finally|do|default)\s*[:{]"
-    r"|(?:pass|break|continue|raise|endif|fi|done|esac|else)|(?:return|raise|throw|yield|case) [\w.'\"]+:?"
-    r"|from [\w.]+ import\b.*|#\s*(?:include|define|undef|if|ifdef|ifndef|endif|else|pragma)\b.*)\s*$"
+    r"^\s*(?:for \w+(?:, ?\w+)* in [\w.\[\]()'\"]+:|while (?:True|[\w.]+ [<>=!]+ [\w.]+):|try:|finally:|else:"
+    r"|(?:if|elif|while) (?:not )?\w*[_.(\[=<>]\S*(?: .*)?[:{]"
+    r"|(?:if|elif|while) \w+ (?:is (?:not )?None|not in \w+|in \w+|[<>=!]+ \S+).*:"
+    r"|except \w*Error\b.*:|from [a-z_.][\w.]* import [\w*(]+(?: as \w+)?(?:, ?\w+)*\\?"
+    r"|#\s*(?:include|define|undef|if|ifdef|ifndef|endif|else|pragma)\b.*)\s*$"
+    r"|^\s{2,}(?:pass|break|continue|raise|else|default:|(?:case|if|elif|while|for|with|except)\b.*:|(?:return|raise|throw|yield)\b ?[\w.'\"]*)\s*$"
+    r"|^(?:return|raise|throw|yield) \w*[_.(\[\"'][^ ]*$"
 )
 _NAME = regex.compile(
     r"\b(?:\p{L}+_\w+|_+\p{L}\w*|[a-z]+(?:[A-Z][a-z0-9]*)+|\p{L}+\d+\w*|\p{L}[\w]*(?:\.\p{L}[\w]*){1,}"
@@ -54,17 +59,22 @@ def _may_be_code(text: str) -> bool:
     """What all code has: a quick look that ends here for most prose."""
     if _SIGN.search(text):
         return True
-    first, *rest = text.split(None, 1) or [""]
-    return first in _STARTS or not rest or text.rstrip().endswith(":")
+    first = (text.split(None, 1) or [""])[0]
+    return first in _STARTS or text[:2].isspace() or text.rstrip().endswith(":")
 
 
 def is_code(text: str) -> bool:
-    """Whether a line looks like program code or markup rather than prose. A comment in a language is prose."""
+    """Whether a line looks like program code or markup rather than prose. A comment in a language is prose.
+
+    The first thousand characters tell.
+    """
+    text = text[:1000]
     if not _may_be_code(text):
         return False
     if _SURE.search(text):
         return True
     signs = sum(1 for pattern in _CODE if pattern.search(text))
+    signs += signs > 0 and text[:4].isspace()  # indented, too
     names = sum(len(match.group()) for match in _NAME.finditer(text))
     letters = sum(map(str.isalpha, text))
     words = [word for word in _WORD.findall(_NAME.sub(" ", text)) if len(word) > 1]

@@ -30,18 +30,22 @@ LETTERS = {
     "Jpan": ("Hani", "Hira", "Kana"), "Hans": ("Hani",), "Hant": ("Hani", "Bopo"), "Hrkt": ("Hira", "Kana"),
     "Kore": ("Hang", "Hani"), "Hang": ("Hang",),
 }  # fmt: skip
-COMMON = "Zyyy"
+COMMON, OTHER = "Zyyy", "Zzzz"
 _NOT_LATIN = re.compile(r"[^\x00-\u02af\u0300-\u036f\u1e00-\u1eff\u2010-\u2027]")
 _known: dict[str, str] = {}
 
 
 def script_of(char: str) -> str:
-    """The script of a character, ``Zyyy`` (common) for digits, signs and marks that all scripts share."""
+    """The script of a character; ``Zyyy`` for what all share (digits, marks), ``Zzzz`` for one not known here."""
     found = _known.get(char)
     if found is None:
         words = unicodedata.name(char, "").split(" ")
         two = " ".join(words[:2])
-        found = _NAMES.get(two) or (_NAMES.get(words[0]) if words[0] != "CJK" or char.isalpha() else None) or COMMON
+        found = (
+            _NAMES.get(two)
+            or (_NAMES.get(words[0]) if words[0] != "CJK" or char.isalpha() else None)
+            or (OTHER if unicodedata.category(char) == "Lo" else COMMON)
+        )
         _known[char] = found
     return found
 

@@ -10,7 +10,9 @@ import regex
 from nlpkit.text.normalize import nfc
 
 _LINKS = regex.compile(
-    r"https?://\S+|www\.\S+|\S+@\S+\.\S+|[@#][\p{L}\p{M}\p{N}_]+|\b[\w\-]+(?:\.[\w\-]+)*\.(?:com|org|net|io|html?|php)\b\S*"
+    r"https?://\S++|www\.\S++|(?<![^\s@])[^\s@]++@[^\s@.]++\.\S++|[@#][\p{L}\p{M}\p{N}_]++"
+    # possessive, and only from where a name begins: a line of a million dots must not take a minute
+    r"|(?<![\w.\-])(?:(?!(?:com|org|net|io|html?|php)\b)[\w\-]++\.)++(?:com|org|net|io|html?|php)\b\S*+"
 )
 # spellings of one sign; the apostrophe is a letter in many orthographies, so it stays
 _SAME = {

@@ -56,10 +56,17 @@ def test_no_language_where_there_is_none(cli: Cli, text: str) -> None:
         (["--out", "x"], "--out is for --filter"),
         (["--shard", "1/2"], "--shard needs"),
         (["--top", "2"], "--top is printed as JSON only"),
+        (["--words", "--min-score", "0.9"], "--min-score says nothing beside --words"),
+        (["--filter", "swh", "--json"], "--json says nothing beside --filter"),
+        (["--json", "--columns", "label"], "--columns says nothing beside --json"),
+        (["--languages"], "--text says nothing beside --languages"),
+        (["--only", "eng,"], "an empty name among the languages"),
+        (["--filter", ""], "an empty name among the languages"),
+        (["--filter", "swh", "--out", ""], "--out names no file"),
         (["--only", "klingon"], "means no language of this model"),
         (["--filter", "tlh"], "means no language of this model"),
         (["--columns", "lable"], "no such choice; did you mean `label`?"),
-        (["--from", "conll"], "--from says nothing"),
+        (["--from", "conll"], "--from says nothing beside --text"),
         (["--model", "nowhere"], "nowhere"),
         (["--model", "nowhere.ftz"], "nowhere.ftz"),
         (["--split-by-language", "d", "--shard", "3/2"], "is not I/N"),
@@ -99,6 +106,16 @@ def test_filter_split_and_shards(cli: Cli, tmp_path: Path) -> None:
     out = tmp_path / "kept.txt"
     assert cli("langid", str(corpus), "--filter", "fra", "--out", str(out)).code == 0
     assert out.read_text() == "Bonjour tout le monde\n"
+
+
+def test_labels_that_say_nothing_can_be_filtered(cli: Cli) -> None:
+    assert cli("langid", "-t", "12", "-t", "Habari ya asubuhi", "--filter", "zxx,und", "-q").out == "12\n"
+
+
+def test_a_record_of_several_lines_is_one_line(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('text\n"Bonjour\ttout\nle monde"\n')
+    found = cli("langid", str(tmp_path / "a.csv"), "--columns", "label,text")
+    assert found.out == "fra_Latn\tBonjour tout le monde\n"
 
 
 def test_words(cli: Cli) -> None:
@@ -152,7 +169,9 @@ def test_fasttext_models_of_others_serve(cli: Cli) -> None:
     assert some.out in (
         "eng_Latn\n", "deu_Latn\n"
     )  # fmt: skip
+    assert cli("langid", "-m", model, "--words", "--only", "eng,yue", "-t", "this movie 你好").code == 0
     listed = json.loads(cli("langid", "-m", model, "--languages", "--json").out)
+    assert len(listed) >= 176
     assert {"fra_Latn", "srp_Cyrl", "srp_Latn"} <= {entry["code"] for entry in listed}
 
 

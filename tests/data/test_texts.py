@@ -52,7 +52,7 @@ def test_other_names_and_places_without_a_header(tmp_path: Path) -> None:
         ("tweet\tlabel\nx\ty\n", {}, "a.tsv:1: no column `text`, there are `tweet`, `label`"),
         ("text\tx\nx\ty\n", {"label": "klass"}, "a.tsv:1: no column `klass`"),
         ("text\tlabel\nx\n", {}, "a.tsv:2: 1 columns, 2 in the first line"),
-        ("text\tlabel\tcount\nx\ty\tmany\n", {}, "a.tsv:2: the count `many` is no number"),
+        ("text\tlabel\tcount\nx\ty\tmany\n", {}, "a.tsv:2: the count `many` is no number above 0"),
     ],
 )
 def test_faults_name_file_and_line(tmp_path: Path, content: str, columns: dict[str, int | str], told: str) -> None:
@@ -156,3 +156,22 @@ def test_a_cut_zst_file_is_an_error_where_it_ends(tmp_path: Path) -> None:
     (tmp_path / "f.zst").write_bytes(b"\x28\xb5\x2f\xfdnot zstd at all")
     with pytest.raises(InputError, match="broken or cut off"):
         list(read_lines(str(tmp_path / "f.zst"), Strictly()))
+
+
+def test_counts_of_json_are_read_and_checked(tmp_path: Path) -> None:
+    (row,) = read(tmp_path, "a.jsonl", '{"text": "ni", "label": "yor_Latn", "count": 5}\n')
+    assert row.extra["count"] == "5"
+    for bad in ('"x"', "0", "-1", "true"):
+        assert "no number above 0" in fault(tmp_path, "a.jsonl", f'{{"text": "ni", "count": {bad}}}\n')
+
+
+def test_zst_that_grows_ten_thousand_times_stays_small(tmp_path: Path) -> None:
+    import tracemalloc
+
+    (tmp_path / "f.zst").write_bytes(zstandard.ZstdCompressor().compress(b"the same line\n" * 3_000_000))
+    tracemalloc.start()
+    count = sum(1 for _ in read_lines(str(tmp_path / "f.zst"), Strictly()))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 3_000_000
+    assert peak < 60_000_000

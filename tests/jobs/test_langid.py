@@ -122,6 +122,38 @@ def test_a_folder_of_others_is_not_written_into(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("x")
     with pytest.raises(InputError, match="is not empty"):
         job.split(found(), tmp_path, job.Shard())
+    with pytest.raises(InputError, match="is not empty"):
+        job.split(found(), tmp_path, job.Shard(1, 2))
+
+
+def test_a_folder_of_another_question_is_refused(tmp_path: Path) -> None:
+    assert job.split(found(), tmp_path / "a", job.Shard(), "one") is not None
+    assert job.split(found(), tmp_path / "a", job.Shard(), "one") is None
+    with pytest.raises(InputError, match="of other files or options"):
+        job.split(found(), tmp_path / "a", job.Shard(), "two")
+    with pytest.raises(InputError, match="is not empty"):
+        job.split(found(), tmp_path / "a", job.Shard(1, 3))
+
+
+@pytest.mark.parametrize("label", ["../evil", "a/b", ".hidden", "", "x" * 300])
+def test_a_label_that_is_no_file_name_is_refused(tmp_path: Path, label: str) -> None:
+    rows = [(TextRow("1", "x"), job.Answer(label, 1.0, "Latn"))]
+    with pytest.raises(InputError, match="is no file name"):
+        job.split(rows, tmp_path / "out", job.Shard())
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_text_of_several_lines_stays_one_line(tmp_path: Path) -> None:
+    rows = [(TextRow("1", "a\tb\nc\r"), job.Answer("eng_Latn", 1.0, "Latn"))]
+    job.split(rows, tmp_path / "out", job.Shard())
+    assert (tmp_path / "out" / "eng_Latn.txt").read_text() == "a b c \n"
+
+
+def test_words_in_a_script_of_no_candidate_are_und(sample_model: str) -> None:
+    found = job.Identifier(sample_model, only=["swh"]).words("你好 hello 123")
+    assert [(word.text, word.label) for word in found] == [
+        ("你", "und"), ("好", "und"), ("hello", "swh_Latn"), ("123", "zxx"),
+    ]  # fmt: skip
 
 
 def test_shards_part_the_rows(tmp_path: Path) -> None:

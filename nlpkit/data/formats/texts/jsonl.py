@@ -10,7 +10,7 @@ from nlpkit.data.files import Lines, Problem, Report
 from nlpkit.data.formats.json_lines import Bad, objects
 from nlpkit.data.rows import TextRow
 
-PLACES = ("text", "label", "lang", "id")  # what `columns` may name
+PLACES = ("text", "label", "lang", "id", "count")  # what `columns` may name
 _OWN = ("text", "label", "score", "top")
 
 
@@ -33,6 +33,10 @@ def _row(data: dict[str, Any], keys: dict[str, str], number: int, count: int) ->
     ident, lang = data.get(keys["id"]), data.get(keys["lang"])
     others = {key: value for key, value in data.items() if key not in {*keys.values(), *_OWN}}
     extra = {key: value for key, value in others.items() if isinstance(value, str)}
+    if (count_of := data.get(keys["count"])) is not None:
+        if not str(count_of).isdecimal() or isinstance(count_of, bool) or int(count_of) < 1:
+            raise Bad("count", f"the count `{count_of}` is no number above 0", "write digits")
+        extra["count"] = str(count_of)
     if others:
         extra["json"] = json.dumps(others, ensure_ascii=False)
     return TextRow(

@@ -54,10 +54,9 @@ def rows(
         count += 1
         extra = {name: fields[place] for place, name in others}
         if "count" in at:
-            if not fields[at["count"]].isdecimal():
-                report(
-                    Problem(where, number, "count", f"the count `{fields[at['count']]}` is no number", "write digits")
-                )
+            if not fields[at["count"]].isdecimal() or int(fields[at["count"]]) < 1:
+                what = f"the count `{fields[at['count']]}` is no number above 0"
+                report(Problem(where, number, "count", what, "write digits"))
                 continue
             extra["count"] = fields[at["count"]]
         label = fields[at["label"]] if "label" in at else None
