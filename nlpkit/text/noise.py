@@ -34,7 +34,8 @@ _SURE = regex.compile(  # nobody writes these in prose
     r"|(?:if|elif|while) \w+ (?:is (?:not )?None|not in \w+|in \w+|[<>=!]+ \S+).*:"
     r"|except \w*Error\b.*:|from [a-z_.][\w.]* import [\w*(]+(?: as \w+)?(?:, ?\w+)*\\?"
     r"|#\s*(?:include|define|undef|if|ifdef|ifndef|endif|else|pragma)\b.*)\s*$"
-    r"|^\s{2,}(?:pass|break|continue|raise|else|default:|(?:case|if|elif|while|for|with|except)\b.*:|(?:return|raise|throw|yield)\b ?[\w.'\"]*)\s*$"
+    r"|^\s{2,}(?:pass|break|continue|raise|else|default:|(?:case|if|elif|while|for|with|except)\b.*:"
+    r"|(?:return|raise|throw|yield)\b ?[\w.'\"]*)\s*$"
     r"|^(?:return|raise|throw|yield) \w*[_.(\[\"'][^ ]*$"
 )
 _NAME = regex.compile(
