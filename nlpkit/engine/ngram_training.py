@@ -1,7 +1,6 @@
 """How ``Ngrams`` learn: word frequencies are counted, vectors of n-grams trained, the best kept, confidence fitted.
 
-The vectors learn alone: trained together with the frequencies they were no better, on other domains worse
-(docs/decisions/0011-langid-engine.md).
+The vectors learn alone: trained together with the frequencies they were no better (docs/decisions/0011-langid-engine.md).
 """
 
 from __future__ import annotations

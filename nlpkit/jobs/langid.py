@@ -179,8 +179,8 @@ class Identifier:
 
 
 def mixing(found: Sequence[Word]) -> float:
-    """The code-mixing index of a text from its words."""
-    return cmi([None if word.label == NO_LANGUAGE else word.label for word in found])
+    """The code-mixing index of a text from its words; those of no or unknown language do not count."""
+    return cmi([None if word.label in (NO_LANGUAGE, UNKNOWN) else word.label for word in found])
 
 
 class Lenient(Strictly):

@@ -125,7 +125,10 @@ class Predictor:
                 best = [(names[label[0]], score) for label, score in pairs]
                 found.append([(UNKNOWN, output.unknown), *best] if output.unknown >= 0.5 else best)
         elif allowed is not None:
-            raise InputError("this kind of model cannot be told which labels to give", "leave out --only")
+            raise InputError(
+                "this kind of model cannot be told which labels to give",
+                "leave out --only and --words, or take n-grams",
+            )
         else:
             for row in self._filled([TextRow("", text) for text in texts], poll):
                 one = [(row.label, 1.0 if row.score is None else row.score)]
