@@ -1,6 +1,7 @@
 """How ``Ngrams`` learn: word frequencies are counted, vectors of n-grams trained, the best kept, confidence fitted.
 
-The vectors learn alone: trained together with the frequencies they were no better (docs/decisions/0011-langid-engine.md).
+The vectors learn alone; trained together with the frequencies they were no better, see
+docs/decisions/0011-langid-engine.md.
 """
 
 from __future__ import annotations
