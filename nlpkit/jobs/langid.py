@@ -30,7 +30,7 @@ _NAMES = {UNKNOWN: "unknown", NO_LANGUAGE: "no language"}
 _STAY = 0.7  # the chance that a word is in the language of the word before it
 _KEEP = math.log(_STAY)
 _CANDIDATES = 6
-_FEW = 0.25
+_FEW = 0.3
 _ENGLISH = "eng_Latn"
 _MOST_FILES = 64  # open at once
 _PLAIN = re.compile(r"\w[\w.+-]{0,80}")
@@ -131,14 +131,13 @@ class Identifier:
     def _spoken(self, text: str, spoken: list[str]) -> list[tuple[str, float]]:
         if self.allowed and len(self.allowed) <= _CANDIDATES:
             return self._path(spoken, self.allowed)
-        found = self._path(spoken, self._candidates(text, spoken))
-        # a language of few words among many is more likely a mistake: the rest is asked again
+        candidates = self._candidates(text, spoken)
+        found = self._path(spoken, candidates)
+        # a language of few words among many is more likely a mistake: the rest, and English, are asked again
         counts = Counter(label for label, _ in found if label != UNKNOWN)
         least = max(2.0, _FEW * len(found))
-        kept = [label for label, count in counts.most_common() if count >= least or label == _ENGLISH]
-        kept = kept if kept != [_ENGLISH] else [label for label, _ in counts.most_common(2)]
-        if not kept or len(kept) == len(counts):
-            return found
+        kept = [label for label, count in counts.most_common() if count >= least or label == candidates[0]]
+        kept += [label for label in self.allowed or self.labels if label == _ENGLISH and label not in kept]
         # a word in a script of none of them keeps its first answer
         return [b if b[0] != UNKNOWN else a for a, b in zip(found, self._path(spoken, kept), strict=True)]
 
