@@ -138,12 +138,20 @@ def collate(
         batch["starts"] = padded(([start for start, _ in f.shown] for f in features), -1)
         batch["ends"] = padded(([end for _, end in f.shown] for f in features), -1)
         if learn:
-            batch["labels"] = padded(([(f.labels or [])[start] for start, _ in f.shown] for f in features), IGNORE)
+            batch["labels"] = padded((_of_words(feature) for feature in features), IGNORE)
     elif learn:
         batch["labels"] = torch.tensor(
             [(f.labels or []) + [IGNORE] * (longest - len(f.labels or [])) for f in features]
         )
     return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+
+
+def _of_words(feature: Feature) -> list[int]:
+    """The label of each word that the window shows; a neighbor's words have none."""
+    found = [IGNORE] * len(feature.shown)
+    for at, place in enumerate(feature.places, feature.first):
+        found[at] = (feature.labels or [])[place]
+    return found
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -177,3 +178,21 @@ def test_a_filtered_file_appears_whole(tmp_path: Path) -> None:
     assert counts == {"kept": 2, "dropped": 198}
     assert out.read_text() == "line 3\nline 103\n"
     assert job.keep_whole(found(), ["l03_Latn"], out, job.Shard()) is None
+
+
+@pytest.mark.parametrize("pooling", ["first", "mean"])
+def test_an_encoder_learns_the_same_task(tmp_path: Path, pooling: str) -> None:
+    overrides = [
+        "model.scratch.arch=bert", "model.scratch.hidden=48", "model.scratch.layers=1", "model.scratch.heads=2",
+        "model.scratch.vocabulary=1500", f"model.pooling={pooling}", "stages.0.epochs=20", "stages.0.lr=5e-3",
+        "stages.0.batch_tokens=512",
+    ]  # fmt: skip
+    model = train(load_recipe("langid/samples", overrides), tmp_path / "run")
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["test"]["macro_f1"] > 0.8
+    identifier = job.Identifier(str(model), top=2, min_score=0)
+    answers = identifier(["", "12", "الرئيس وصل أمس", "x " * 2000])
+    assert [answer.label for answer in answers[:3]] == ["zxx", "zxx", "arb_Arab"]
+    assert len(answers[2].top) == 2
+    with pytest.raises(InputError, match="cannot be told which labels"):
+        job.Identifier(str(model), only=["eng"])(["hello"])
