@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -62,22 +63,43 @@ def macro_interval(gold: Sequence[str], guess: Sequence[str]) -> tuple[float, fl
 def score_texts(gold: Sequence[str], guess: Sequence[str], *, interval: bool = True) -> dict[str, Any]:
     """Scores of one label a text; the empty label is an answer not given, and wrong.
 
-    Keys: accuracy, macro_f1 (over the labels in ``gold``), interval (of macro_f1: 95 %, bootstrap over texts),
-    per_label, confusions, rows, support, classes, signature.
+    Keys: accuracy, macro_f1 and average_recall (means over the labels in ``gold``), weighted_f1 (by their support),
+    mcc, interval (of macro_f1: 95 %, bootstrap over texts), per_label, confusions, rows, support, classes, signature.
     """
     pairs = Counter(zip(gold, guess, strict=True))
     found = _table(pairs)
-    own = [entry["f1"] for entry in found["per_label"].values() if entry["support"]]
+    table = [entry for entry in found["per_label"].values() if entry["support"]]
+    own = [entry["f1"] for entry in table]
     low, high = macro_interval(gold, guess) if interval else (0.0, 0.0)
     return {
         **found,
         "macro_f1": ratio(sum(own), len(own)),
+        "average_recall": ratio(sum(entry["recall"] for entry in table), len(table)),
+        "weighted_f1": ratio(sum(entry["f1"] * entry["support"] for entry in table), len(gold)),
+        "mcc": matthews(pairs),
         "interval": [low, high],
         "rows": len(gold),
         "classes": len(own),
         "signature": f"labels|unit:text|macro:gold|ci:95|boot:{significance.RESAMPLES}|seed:{significance.SEED}"
         f"|version:{nlpkit.__version__}",
     }
+
+
+def matthews(pairs: Counter[tuple[str, str]]) -> float:
+    """Matthews correlation of counted (gold, guess) pairs, for any number of labels (Gorodkin, 2004); -1 to 1.
+
+    0 where gold or guess holds one label only.
+    """
+    wanted, given = Counter[str](), Counter[str]()
+    for (a, b), count in pairs.items():
+        wanted[a] += count
+        given[b] += count
+    total, right = pairs.total(), sum(count for (a, b), count in pairs.items() if a == b)
+    both = sum(wanted[name] * given[name] for name in wanted)
+    spread = (total**2 - sum(count**2 for count in given.values())) * (
+        total**2 - sum(count**2 for count in wanted.values())
+    )
+    return (right * total - both) / math.sqrt(spread) if spread else 0.0
 
 
 def _table(pairs: Counter[tuple[str, str]]) -> dict[str, Any]:

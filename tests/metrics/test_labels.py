@@ -54,3 +54,34 @@ def test_known_and_unknown_words_are_told_apart() -> None:
 def test_rows_of_different_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match="row 2: 1 labels for 2 words"):
         labels.score([["X"], ["X", "X"]], [["X"], ["X"]])
+
+
+def test_scores_of_texts_are_those_of_scikit_learn() -> None:
+    rng = random.Random(5)
+    for case in range(200):
+        names = "abcdefg"[: rng.randint(1, 7)]
+        gold = [rng.choice(names) for _ in range(rng.randint(1, 60))]
+        guess = [right if rng.random() < 0.6 else rng.choice(names) for right in gold]
+        own = sorted(set(gold))
+        found = labels.score_texts(gold, guess, interval=False)
+        wanted = {
+            "accuracy": metrics.accuracy_score(gold, guess),
+            "macro_f1": metrics.f1_score(gold, guess, average="macro", labels=own, zero_division=0),
+            "weighted_f1": metrics.f1_score(gold, guess, average="weighted", labels=own, zero_division=0),
+            "average_recall": metrics.recall_score(gold, guess, average="macro", labels=own, zero_division=0),
+        }
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a single label
+            wanted["mcc"] = metrics.matthews_corrcoef(gold, guess)
+        for name, value in wanted.items():
+            assert found[name] == pytest.approx(value), f"case {case}: {name}"
+
+
+def test_no_answer_is_wrong_and_no_label() -> None:
+    found = labels.score_texts(["a", "a", "b"], ["a", "", "b"])
+    assert found["accuracy"] == pytest.approx(2 / 3)
+    assert set(found["per_label"]) == {"a", "b"}
+    assert found["classes"] == 2
+    low, high = found["interval"]
+    assert 0 <= low <= found["macro_f1"] <= high <= 1
+    assert labels.score_texts([], [])["macro_f1"] == 0
