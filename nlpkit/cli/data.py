@@ -250,7 +250,10 @@ def stats(
 @app.command()
 def convert(
     file: Annotated[str, typer.Argument(metavar="FILE", help="File to read; - is stdin.")],
-    to: Annotated[str, typer.Option("--to", help="Format written: conll, conllu, jsonl, tsv, text, entities, html.")],
+    to: Annotated[
+        str, typer.Option("--to", help="Format written: conll, conllu, jsonl, tsv, csv, text, entities, html.")
+    ],
+    texts: Texts = False,
     read: options.From = None,
     column: options.Columns = None,
     scheme: Annotated[
@@ -274,13 +277,16 @@ def convert(
     from nlpkit.data.load import read_file
     from nlpkit.text import spans
 
-    fmt = options.choice(read or formats.guess(file, "conll"), formats.READ["tokens"], "--from")
-    options.choice(to, formats.WRITE["tokens"], "--to")
+    kind = "texts" if texts else "tokens"
+    fmt = options.choice(read or formats.guess(file, formats.DEFAULT[kind], kind), formats.READ[kind], "--from")
+    options.choice(to, formats.WRITE[kind], "--to")
     options.choice(scheme or "iob2", spans.SCHEMES, "--scheme")
     report = Strictly()
     columns = options.columns(column)
-    rows = list(read_file(file, fmt, report, columns))
-    tags = [row.tags for row in rows if row.tags is not None]
+    rows = list(read_file(file, fmt, report, columns, kind=kind))
+    if texts and (scheme or mend):
+        raise InputError("texts have no tag scheme", "leave out --scheme and --mend")
+    tags = [] if texts else [row.tags for row in rows if row.tags is not None]
     are_spans = any(spans.split(tag)[1] for row in tags for tag in row)
     if are_spans:
         came = spans.detect(tags)
@@ -290,7 +296,10 @@ def convert(
                 inner = spans.mend(inner) if mend else inner
                 rows[number] = replace(row, tags=spans.from_iob2(inner, scheme or "iob2"))
     whole = io.StringIO()  # all or nothing
-    options.write(to, rows, whole, read=fmt, columns=columns, spans=are_spans)
+    if texts:
+        formats.named(to, kind).write(rows, whole)
+    else:
+        options.write(to, rows, whole, read=fmt, columns=columns, spans=are_spans)
     sys.stdout.write(whole.getvalue())
     for line in report.summary():
         stderr.say(f"note: {line}")

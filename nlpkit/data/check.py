@@ -72,7 +72,8 @@ def check(
         found.labels = tags
     bare = [row for row in rows if row.tags is None] if kind == "texts" else []
     if bare and len(bare) < len(rows):
-        what = f"{len(bare)} texts have no label, first that of line {bare[0].line}"
+        count = "1 text has" if len(bare) == 1 else f"{len(bare)} texts have"
+        what = f"{count} no label, first that of line {bare[0].line}"
         found.problems.append(
             Problem(where, bare[0].line, "no-label", what, "training needs one for each", warning=True)
         )

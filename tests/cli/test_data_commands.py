@@ -342,3 +342,23 @@ def test_an_unpinned_file_is_not_fetched_without_consent(cli: Cli, tmp_path: Pat
     assert "not for commercial use" in result.err
     assert "--accept-unpinned" in result.err
     assert not list(tmp_path.rglob("*.txt"))
+
+
+def test_texts_are_checked_counted_and_converted(cli: Cli, tmp_path: Path) -> None:
+    table = tmp_path / "a.tsv"
+    table.write_text('text\tlabel\tn\nHabari, ya leo\tswh_Latn\t1\n"Hello"\teng_Latn\t2\n\t\t3\n', encoding="utf-8")
+    found = cli("data", "convert", str(table), "--texts", "--to", "csv")
+    assert found.out.splitlines() == [
+        "text,label,n", '"Habari, ya leo",swh_Latn,1', '"""Hello""",eng_Latn,2', ",,3",
+    ]  # fmt: skip
+    (tmp_path / "a.csv").write_text(found.out)
+    lines = cli("data", "convert", str(tmp_path / "a.csv"), "--texts", "--to", "jsonl").out.splitlines()
+    assert json.loads(lines[0]) == {"id": "1", "n": "1", "text": "Habari, ya leo", "label": "swh_Latn"}
+    checked = cli("data", "check", str(table), "--texts")
+    assert "1 text has no label, first that of line 4" in checked.out
+    assert checked.code == 0
+    assert json.loads(cli("data", "stats", str(table), "--texts", "--json").out)[0]["labels"] == {
+        "swh_Latn": 1, "eng_Latn": 1,
+    }  # fmt: skip
+    refused = cli("data", "convert", str(table), "--texts", "--to", "csv", "--mend")
+    assert (refused.code, refused.out) == (2, "")
