@@ -7,7 +7,7 @@ a label is
 
     V (sum of n-gram vectors) / sqrt(number of n-grams) + b + sum over words of log(1 + p(word | label) / epsilon)
 
-Everything that a word adds is computed once and remembered. Weights are stored in 4 bits, frequencies in 16 levels.
+Everything that a word adds is computed once and remembered. Weights are stored in 4 bits, frequencies in 15 levels.
 """
 
 from __future__ import annotations
