@@ -88,6 +88,7 @@ def langid(
     nlpkit langid corpus.txt --filter swh --min-score 0.9
     """
     from nlpkit.config.bundle_info import read as read_info
+    from nlpkit.jobs import corpus
     from nlpkit.jobs import langid as job
     from nlpkit.jobs.predict import CHUNK
     from nlpkit.jobs.signals import Signals
@@ -111,7 +112,7 @@ def langid(
         _list(job.languages(info), as_json)
         return
     shown = [options.choice(part.strip(), _COLUMNS, "--columns") for part in columns.split(",")]
-    part = job.Shard.parse(shard) if shard else job.Shard()
+    part = corpus.Shard.parse(shard) if shard else corpus.Shard()
     report = job.Lenient()
     rows = part.rows(_rows(files, text, read, column, report))
     at_terminal = not files and not text and sys.stdin.isatty()
@@ -126,11 +127,11 @@ def langid(
             found = job.answers(signals.waiting(rows), identifier, signals.poll, 1 if at_terminal else CHUNK)
             if split is not None:
                 settings = json.dumps([name, files, text, read, column, only, min_chars, min_score])
-                _told(job.split(found, split, part, settings), str(split))
+                _told(corpus.split(found, split, part, settings), str(split))
             elif out is not None:
-                _told(job.keep_whole(found, wanted, out, part), str(out))
+                _told(corpus.keep_whole(found, wanted, out, part), str(out))
             elif keep is not None:
-                _told(job.keep(found, wanted, sys.stdout), "")
+                _told(corpus.keep(found, wanted, sys.stdout), "")
             else:
                 _print(found, shown, as_json, top > 1, at_terminal)
         sys.stdout.flush()
@@ -190,7 +191,7 @@ def _rows(
 def _print(
     found: Iterator[tuple[TextRow, Answer]], shown: list[str], as_json: bool, top: bool, at_terminal: bool
 ) -> None:
-    from nlpkit.jobs.langid import one_line
+    from nlpkit.jobs.corpus import one_line
 
     for number, (row, answer) in enumerate(found, 1):
         if as_json:

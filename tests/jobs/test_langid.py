@@ -1,14 +1,12 @@
-"""`nlpkit langid` as a job: one answer a line, und and zxx, words, shards, files that are whole or not there."""
+"""`nlpkit langid` as a job: one answer a line, und and zxx, words, encoders."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from nlpkit.data.rows import TextRow
 from nlpkit.errors import InputError
 from nlpkit.jobs import langid as job
 from nlpkit.jobs.prepare import load_recipe
@@ -85,99 +83,11 @@ def test_code_mixing_index() -> None:
     assert cmi([None]) == cmi([]) == 0
 
 
-def found() -> Iterator[tuple[TextRow, job.Answer]]:
-    for number in range(200):
-        label = f"l{number % 100:02}_Latn"
-        yield TextRow(str(number), f"line {number}", line=number), job.Answer(label, 1.0, "Latn")
-
-
-def test_split_writes_every_line_once_with_more_labels_than_open_files(tmp_path: Path) -> None:
-    folder = tmp_path / "out"
-    counts = job.split(found(), folder, job.Shard())
-    assert counts is not None
-    assert counts.total() == 200
-    lines = [line for path in folder.glob("*.txt") for line in path.read_text().splitlines()]
-    assert sorted(lines) == sorted(row.text for row, _ in found())
-    assert (folder / "l07_Latn.txt").read_text() == "line 7\nline 107\n"
-    assert (folder / "_DONE").is_file()
-    assert job.split(found(), folder, job.Shard()) is None
-    assert not list(folder.glob(".part*"))
-
-
-def test_a_stopped_split_leaves_nothing_half_written_and_begins_again(tmp_path: Path) -> None:
-    def stopped() -> Iterator[tuple[TextRow, job.Answer]]:
-        for number, pair in enumerate(found()):
-            if number == 90:
-                raise KeyboardInterrupt
-            yield pair
-
-    folder = tmp_path / "out"
-    with pytest.raises(KeyboardInterrupt):
-        job.split(stopped(), folder, job.Shard())
-    assert not list(folder.glob("*.txt"))
-    assert job.split(found(), folder, job.Shard()).total() == 200  # type: ignore[union-attr]
-    assert (folder / "l07_Latn.txt").read_text() == "line 7\nline 107\n"
-
-
-def test_a_folder_of_others_is_not_written_into(tmp_path: Path) -> None:
-    (tmp_path / "mine.txt").write_text("x")
-    with pytest.raises(InputError, match="is not empty"):
-        job.split(found(), tmp_path, job.Shard())
-    with pytest.raises(InputError, match="is not empty"):
-        job.split(found(), tmp_path, job.Shard(1, 2))
-
-
-def test_a_folder_of_another_question_is_refused(tmp_path: Path) -> None:
-    assert job.split(found(), tmp_path / "a", job.Shard(), "one") is not None
-    assert job.split(found(), tmp_path / "a", job.Shard(), "one") is None
-    with pytest.raises(InputError, match="of other files or options"):
-        job.split(found(), tmp_path / "a", job.Shard(), "two")
-    with pytest.raises(InputError, match="is not empty"):
-        job.split(found(), tmp_path / "a", job.Shard(1, 3))
-
-
-@pytest.mark.parametrize("label", ["../evil", "a/b", ".hidden", "", "x" * 300])
-def test_a_label_that_is_no_file_name_is_refused(tmp_path: Path, label: str) -> None:
-    rows = [(TextRow("1", "x"), job.Answer(label, 1.0, "Latn"))]
-    with pytest.raises(InputError, match="is no file name"):
-        job.split(rows, tmp_path / "out", job.Shard())
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-
-
-def test_a_text_of_several_lines_stays_one_line(tmp_path: Path) -> None:
-    rows = [(TextRow("1", "a\tb\nc\r"), job.Answer("eng_Latn", 1.0, "Latn"))]
-    job.split(rows, tmp_path / "out", job.Shard())
-    assert (tmp_path / "out" / "eng_Latn.txt").read_text() == "a b c \n"
-
-
 def test_words_in_a_script_of_no_candidate_are_und(sample_model: str) -> None:
     found = job.Identifier(sample_model, only=["swh"]).words("你好 hello 123")
     assert [(word.text, word.label) for word in found] == [
         ("你", "und"), ("好", "und"), ("hello", "swh_Latn"), ("123", "zxx"),
     ]  # fmt: skip
-
-
-def test_shards_part_the_rows(tmp_path: Path) -> None:
-    rows = [row for row, _ in found()]
-    parts = [list(job.Shard.parse(f"{n}/3").rows(rows)) for n in (1, 2, 3)]
-    assert sorted((row for part in parts for row in part), key=lambda row: row.line) == rows
-    for number in (1, 2):
-        shard = job.Shard(number, 2)
-        assert job.split(((r, a) for r, a in found() if r.line % 2 == number - 1), tmp_path, shard) is not None
-        assert job.split(found(), tmp_path, shard) is None
-    assert {path.name for path in tmp_path.glob("_DONE*")} == {"_DONE.1-of-2", "_DONE.2-of-2"}
-    assert (tmp_path / "l07_Latn.2-of-2.txt").read_text() == "line 7\nline 107\n"
-    for bad in ("0/2", "3/2", "1", "a/b", "1/0"):
-        with pytest.raises(InputError, match="is not I/N"):
-            job.Shard.parse(bad)
-
-
-def test_a_filtered_file_appears_whole(tmp_path: Path) -> None:
-    out = tmp_path / "kept.txt"
-    counts = job.keep_whole(found(), ["l03_Latn"], out, job.Shard())
-    assert counts == {"kept": 2, "dropped": 198}
-    assert out.read_text() == "line 3\nline 103\n"
-    assert job.keep_whole(found(), ["l03_Latn"], out, job.Shard()) is None
 
 
 @pytest.mark.parametrize("pooling", ["first", "mean"])
