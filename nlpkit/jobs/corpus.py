@@ -1,4 +1,4 @@
-"""Sort a corpus by what a model says of its texts: one language kept, or a file for each; in shards, whole or not there."""
+"""Sort a corpus by the language of its texts: one kept, or a file for each; in shards, whole or not there."""
 
 from __future__ import annotations
 
