@@ -64,7 +64,7 @@ class FastText:
         script = main_script(text)
         said = []
         for name, chance in zip(names, chances, strict=True):
-            codes = self._codes.get(name) or [name.removeprefix(_PREFIX)]
+            codes = self._codes[name]
             code = next((code for code in codes if script in ("Zyyy", *_letters(code))), codes[0])
             if allowed is None or code in allowed:
                 said.append((self._number[code], min(1.0, max(0.0, float(chance)))))

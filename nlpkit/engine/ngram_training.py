@@ -29,7 +29,7 @@ _FEW = 100  # texts an epoch draws of a label with fewer rows, at most three tim
 
 @dataclass
 class _Corpus:
-    """Rows as numbers: ``flat`` words, where each row begins and ends, its label; word lists with cumulated chances."""
+    """Rows as numbers: ``flat`` words, where each row begins and ends, its label; word lists with counts."""
 
     words: dict[str, int] = field(default_factory=dict)
     flat: Array = None
