@@ -30,7 +30,8 @@ def evaluate(
         str | None, typer.Option(help="File with the tags to score, instead of a model.", show_default=False)
     ] = None,
     by: Annotated[
-        str | None, typer.Option(help="Also by: type (ner), tag (pos), label (langid), lang.", show_default=False)
+        str | None,
+        typer.Option(help="Also by: type (ner), tag (pos), label (classify, langid), lang.", show_default=False),
     ] = None,
     baseline: Annotated[
         str | None,
@@ -81,8 +82,8 @@ def evaluate(
     limit = _limit(fail_under)
 
     def file_source(path: str, learned: dict[str, int | str]) -> Source:
-        usual = formats.DEFAULT[judge.head]
-        fmt = read or formats.guess(path, usual, judge.head)
+        usual = formats.DEFAULT[kind]
+        fmt = read or formats.guess(path, usual, kind)
         fmt = usual if fmt == "text" else fmt
         places = {**(learned if fmt == "conllu" else {}), **options.columns(column)}
         return Source.model_validate({"files": [path], "format": fmt, "columns": places, "scheme": scheme})
@@ -93,7 +94,8 @@ def evaluate(
             predictor = Predictor(model, task=task, precision=precision, device=device)
             task = str(predictor.info["task"])
         task = task or "ner"
-        judge = job.scorer(task)
+        judge = predictor.task if predictor else job.scorer(task)
+        kind = judge.head
         _suits(judge, task, by, scheme)
         learned = predictor.columns if predictor else {}  # the column of CoNLL-U that the model was trained on
         if card:
@@ -102,21 +104,23 @@ def evaluate(
         else:
             source = file_source(str(gold), learned)
         right = job.load_gold(source, data_dir, stderr.say, task)
+        if predictor is None:
+            judge = job.scorer(task, right.rows)
         signals.poll()
 
         def outputs(name: str, reader: Predictor | None) -> tuple[list[TokenRow], list[TokenRow]]:
             if reader is None:
-                return job.compare(right, file_source(name, learned), task or "ner", data_dir, stderr.say)
+                return job.compare(right, file_source(name, learned), judge, task or "ner", data_dir, stderr.say)
             return job.run_model(right, reader, signals.poll)
 
         rows, found = outputs(str(model or guess), predictor)
-        scores = job.score(rows, found, task, by, predictor.seen if predictor else None)
+        scores = job.score(rows, found, judge, by, predictor.seen if predictor else None)
         if baseline is not None:
             other = None
             if not Path(baseline).is_file():
                 other = Predictor(baseline, task=task, precision=precision, device=device)
             _, guessed = outputs(baseline, other)
-            scores["against"] = {"baseline": baseline, **job.against(rows, found, guessed, task)}
+            scores["against"] = {"baseline": baseline, **job.against(rows, found, guessed, judge)}
     if as_json:
         print_json(scores)
     else:

@@ -99,10 +99,10 @@ class BertScratch(Strict):
         return self
 
 
-class NgramScratch(Strict):
+class HashedScratch(Strict):
     """Hashed character n-grams and word frequencies for hundreds of labels: language identification on a laptop."""
 
-    arch: Literal["ngrams"] = Field("ngrams", description="character n-grams and word frequencies")
+    arch: Literal["hashed"] = Field("hashed", description="hashed character n-grams and word frequencies")
     dimensions: int = Field(64, ge=2, multiple_of=2, description="width of the vector of an n-gram")
     buckets: int = Field(1 << 20, ge=1024, description="hash buckets in training, a power of two")
     kept: int = Field(190000, ge=64, description="n-grams kept in the model, half a byte a dimension each")
@@ -120,13 +120,44 @@ class NgramScratch(Strict):
     crops: float = Field(0.5, ge=0, le=1, description="share of texts cut to one to five words in training")
 
     @model_validator(mode="after")
-    def _power(self) -> NgramScratch:
+    def _power(self) -> HashedScratch:
         if self.buckets & (self.buckets - 1):
             raise ValueError(f"buckets ({self.buckets}) must be a power of two")
         return self
 
 
-Scratch = Annotated[BertScratch | BilstmScratch | CrfScratch | NgramScratch, Field(discriminator="arch")]
+class NgramScratch(Strict):
+    """TF-IDF of word and character n-grams with a linear model: the classical classifier, trained by scikit-learn."""
+
+    arch: Literal["ngrams"] = Field("ngrams", description="TF-IDF of n-grams and logistic regression")
+    words: int = Field(2, ge=0, description="most words an n-gram; 0: no words")
+    least_chars: int = Field(2, ge=1, description="least characters an n-gram")
+    most_chars: int = Field(5, ge=0, description="most characters an n-gram, within a word and its edges; 0: none")
+    buckets: int = Field(
+        1 << 20, ge=1024, description="hash buckets for words, and as many for characters; a power of two"
+    )
+    least: int = Field(2, ge=1, description="n-grams that stand in fewer training texts are left out")
+    strength: float = Field(1.0, gt=0, description="C of the logistic regression; smaller regularizes more")
+    bayes: float = Field(
+        0.5, ge=0, description="weight of a second regression on n-grams scaled by naive Bayes; 0: none"
+    )
+    class_weights: Literal["none", "balanced"] = Field("balanced", description="weigh labels by 1 / frequency")
+    folds: int = Field(4, ge=2, description="parts in turn held out to calibrate and to choose thresholds")
+
+    @model_validator(mode="after")
+    def _sizes(self) -> NgramScratch:
+        if self.buckets & (self.buckets - 1):
+            raise ValueError(f"buckets ({self.buckets}) must be a power of two")
+        if self.most_chars and self.most_chars < self.least_chars:
+            raise ValueError(f"most_chars ({self.most_chars}) is less than least_chars ({self.least_chars})")
+        if not self.words and not self.most_chars:
+            raise ValueError("words and most_chars are both 0: there are no n-grams")
+        return self
+
+
+Scratch = Annotated[
+    BertScratch | BilstmScratch | CrfScratch | HashedScratch | NgramScratch, Field(discriminator="arch")
+]
 
 
 class SpacyModel(Strict):
@@ -148,8 +179,10 @@ class Model(Strict):
     spacy: SpacyModel | None = Field(None, description="a pipeline trained by spaCy; `efficiency` alone serves too")
     max_length: int = Field(256, ge=8, description="sub-words a window; longer rows are read in overlapping windows")
     freeze: Literal["none", "embeddings", "body"] = Field("none", description="weights that stay as they are")
-    pooling: Literal["first", "mean"] = Field(
-        "first", description="an encoder's view of a word: its first sub-word, or the mean of all"
+    pooling: Literal["first", "mean", "cls", "attention"] | None = Field(
+        None,
+        description="an encoder's view of a word: its `first` sub-word (default) or the `mean` of all; of a text: the "
+        "`mean` (default), `attention`, or `cls`, the stock head of transformers",
     )
     crf: bool = Field(False, description="a CRF on top of an encoder")
     trim_vocabulary: bool = Field(
@@ -179,7 +212,7 @@ class Model(Strict):
             raise ValueError("`embeddings_limit` is for `embeddings`")
         if self.revision is not None and self.base is None:
             raise ValueError("`revision` is for a `base`")
-        if (self.crf or self.pooling != "first") and self.family not in ("encoder", "bert"):
+        if (self.crf or self.pooling is not None) and self.family not in ("encoder", "bert"):
             raise ValueError("`crf` and `pooling` are for encoders")
         return self
 
@@ -217,6 +250,9 @@ class Stage(Strict):
     class_weights: Literal["none", "balanced", "sqrt"] | None = Field(
         None, description="weigh labels in the loss by 1 / frequency, or its square root"
     )
+    focal: float | None = Field(
+        None, ge=0, description="texts: weigh the loss by (1 - p)^focal, so that what is known counts less; 0 is off"
+    )
     temperature: float | None = Field(
         None, ge=1, description="draw from the sources in proportion to rows^(1/temperature); 1: as they are"
     )
@@ -239,6 +275,12 @@ class Evaluate(Strict):
 
     dev: list[Source] = Field([], description="rows scored during training; choose the best weights")
     test: list[Source] = Field([], description="rows scored once, at the end")
+    folds: int | None = Field(
+        None,
+        ge=2,
+        le=100,
+        description="first train so many times, each on all but one part of the rows, and score that",
+    )
     select: str | None = Field(None, description="metric that chooses the best weights; default: the task's")
 
 
@@ -253,7 +295,7 @@ class Recipe(Strict):
     options: dict[str, Any] = Field({}, description="options of the task")
     model: Model
     stages: list[Stage] = Field(min_length=1, description="run one after the other")
-    evaluate: Evaluate = Evaluate(dev=[], test=[], select=None)
+    evaluate: Evaluate = Evaluate(dev=[], test=[], folds=None, select=None)
 
     @model_validator(mode="after")
     def _names(self) -> Recipe:
@@ -264,22 +306,15 @@ class Recipe(Strict):
 
     @model_validator(mode="after")
     def _used(self) -> Recipe:
-        """What the model's family would ignore is refused."""
+        """What the model's family would ignore is refused; ``jobs.prepare`` knows what a task ignores."""
         family = self.model.family
         for stage in self.stages:
-            given = {name for name in Stage.model_fields if getattr(stage, name) not in (None, "none", 0.0, 1.0)}
-            if family == "bilstm":
-                unused = given & {"label_smoothing", "layer_decay", "class_weights"}
-            elif self.model.crf:
-                unused = given & {"label_smoothing", "class_weights"}
-            elif family in WHOLE:
+            unused: set[str] = set()
+            if family in WHOLE:
                 unused = {name for name in Stage.model_fields if getattr(stage, name) is not None} - {"name", "data"}
                 unused |= {"weight" for source in stage.data if source.weight != 1}
-            else:
-                unused = set()
             if unused:
-                what = "a CRF on top" if family not in ("bilstm", *WHOLE) else f"the family {family}"
-                raise ValueError(f"stage {stage.name}: {what} has no {', '.join(sorted(unused))}")
+                raise ValueError(f"stage {stage.name}: the family {family} has no {', '.join(sorted(unused))}")
         if family in WHOLE and len(self.stages) > 1:
             raise ValueError(f"the family {family} trains in one stage")
         if family in WHOLE and self.evaluate.select is not None:
@@ -289,25 +324,26 @@ class Recipe(Strict):
         return self
 
 
-WHOLE = ("crf", "spacy", "ngrams")  # trained in one go, without checkpoints
+WHOLE = ("crf", "spacy", "hashed", "ngrams")  # trained in one go, without checkpoints
 FAMILY_DEFAULTS: dict[str, dict[str, Any]] = {
     "encoder": {
         "epochs": 5.0, "lr": 1e-4, "schedule": "linear", "warmup": 0.1, "weight_decay": 0.01, "layer_decay": 1.0,
         "batch_tokens": 1024, "least_batches": 1, "least_steps": 0, "accumulate": 1, "clip": 1.0,
-        "label_smoothing": 0.0, "class_weights": "none", "temperature": 1.0, "average": 0.0,
+        "label_smoothing": 0.0, "class_weights": "none", "focal": 0.0, "temperature": 1.0, "average": 0.0,
     },
     "bert": {
         "epochs": 12.0, "lr": 1e-3, "schedule": "cosine", "warmup": 0.1, "weight_decay": 0.05, "layer_decay": 1.0,
         "batch_tokens": 1024, "least_batches": 1, "least_steps": 0, "accumulate": 1, "clip": 1.0,
-        "label_smoothing": 0.0, "class_weights": "none", "temperature": 1.0, "average": 0.0,
+        "label_smoothing": 0.0, "class_weights": "none", "focal": 0.0, "temperature": 1.0, "average": 0.0,
     },
     "crf": {},
     "spacy": {},
+    "hashed": {},
     "ngrams": {},
     "bilstm": {
         "epochs": 20.0, "lr": 3e-3, "schedule": "cosine", "warmup": 0.05, "weight_decay": 0.01, "layer_decay": 1.0,
         "batch_tokens": 800, "least_batches": 60, "least_steps": 1800, "accumulate": 1, "clip": 5.0,
-        "label_smoothing": 0.0, "class_weights": "none", "temperature": 1.0, "average": 0.998,
+        "label_smoothing": 0.0, "class_weights": "none", "focal": 0.0, "temperature": 1.0, "average": 0.998,
     },
 }  # fmt: skip
 _CHOICES = ("base", "scratch", "spacy")

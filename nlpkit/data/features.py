@@ -17,6 +17,9 @@ class Feature:
     IGNORE elsewhere (None when there is nothing to learn from); ``places`` are the positions of those words'
     first sub-words and ``words`` the numbers of the words in the row. Every word is in exactly one window's ``words``.
     ``shown`` is (start, end) in ``ids`` of all words of the window; ``words`` begin at its place ``first``.
+
+    A window of a text with labels of its own has those in ``labels``, and ``types`` where a model tells the second text
+    of a pair from the first (1 and 0, as BERT does).
     """
 
     row: int
@@ -26,6 +29,7 @@ class Feature:
     words: list[int]
     shown: list[tuple[int, int]]
     first: int
+    types: list[int] | None = None
 
 
 @dataclass(slots=True)
@@ -34,13 +38,15 @@ class Output:
 
     ``scores`` is None where the model knows no probabilities. ``others`` are the next best label sequences of the
     whole window with their probabilities, best first, where they were asked for. ``unknown`` is the chance that none of
-    the labels is right because the text is of a kind never learned, where the model can tell.
+    the labels is right because the text is of a kind never learned, where the model can tell. ``logits`` are the scores
+    of all labels of a text, before softmax or sigmoid.
     """
 
     labels: list[int]
     scores: list[float] | None
     others: list[tuple[list[int], float]] = field(default_factory=list)
     unknown: float = 0.0
+    logits: Sequence[float] = ()
 
 
 class WordTagger(Protocol):
@@ -56,6 +62,13 @@ class Pieces(Protocol):
 
     prefix: list[int]
     suffix: list[int]
+    between: list[int]  # stands between the texts of a pair
+    types: bool  # whether the second text of a pair has another type
+    width: int  # numbers a sub-word
+
+    def texts(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of whole texts, without what begins and ends them."""
+        ...
 
     def pieces(self, rows: Sequence[Sequence[str]]) -> list[list[list[int]]]:
         """Sub-word ids of every word of every row; at least one a word."""

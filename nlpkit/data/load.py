@@ -138,7 +138,7 @@ def _labeled(found: list[Row], label: str) -> list[Row]:
         raise InputError(
             f"row {named.id} (line {named.line}) has a label of its own", "leave out `label`, or `rename` it"
         )
-    return [replace(row, label=label) for row in found if isinstance(row, TextRow)]
+    return [row.with_tags([label]) for row in found]
 
 
 def _other(row: Row, column: str) -> str:

@@ -42,39 +42,55 @@ class TokenRow:
 
 @dataclass(frozen=True, slots=True)
 class TextRow:
-    """A text with one label, or None where unlabeled.
+    """A text with its labels: one, for a multi-label task any number, or None where unlabeled.
 
-    ``line`` is its line in its file; ``extra`` holds the other columns. A model fills in ``label``, its probability
-    (``score``) and, when asked, the best labels with their probabilities (``others``, best first). ``tokens``, ``tags``
-    and ``scores`` show the row as one with a single tag, for what works on any kind of row.
+    ``text_b`` is the second text of a pair; ``line`` is the text's line in its file; ``extra`` holds the other columns.
+    A model fills in ``labels``, the probability of each (``scores``) and, when asked, the best labels with their
+    probabilities (``others``, best first). ``tokens`` and ``tags`` show it as what works on any kind of row wants it.
     """
 
     id: str
     text: str
-    label: str | None = None
+    labels: Sequence[str] | None = None
     lang: str = ""
     extra: dict[str, str] = field(default_factory=dict)
     line: int = 0
-    score: float | None = None
+    scores: Sequence[float] | None = None
     others: Sequence[tuple[str, float]] = ()
+    text_b: str | None = None
 
     @property
     def tokens(self) -> Sequence[str]:
-        return self.text.split()
+        return f"{self.text} {self.text_b or ''}".split()
+
+    @property
+    def whole(self) -> str:
+        """The text, with the second one of a pair behind a separator."""
+        return self.text if self.text_b is None else f"{self.text} {SEPARATOR} {self.text_b}"
 
     @property
     def tags(self) -> Sequence[str] | None:
-        return None if self.label is None else (self.label,)
+        return self.labels
 
     @property
-    def scores(self) -> Sequence[float] | None:
-        return None if self.score is None else (self.score,)
+    def label(self) -> str | None:
+        """The first label, where there is one."""
+        return self.labels[0] if self.labels else None
+
+    @property
+    def score(self) -> float | None:
+        """The probability of the first label, where it is known."""
+        return self.scores[0] if self.scores else None
 
     def with_tags(self, tags: Sequence[str]) -> TextRow:
-        return replace(self, label=tags[0])
+        return replace(self, labels=tuple(tags))
 
     def with_scores(self, scores: Sequence[float]) -> TextRow:
-        return replace(self, score=scores[0])
+        return replace(self, scores=tuple(scores))
+
+
+BAR = "|"  # between the labels of a text, in a table
+SEPARATOR = "</s>"  # between the texts of a pair
 
 
 Row = Any  # a TokenRow or a TextRow; the task knows which

@@ -118,18 +118,28 @@ def plan(
 
 
 def collate(
-    features: Sequence[Feature], pad: int, device: torch.device | str, *, learn: bool, words: bool = False
+    features: Sequence[Feature],
+    pad: int,
+    device: torch.device | str,
+    *,
+    learn: bool,
+    reads: str = "pieces",
+    classes: int = 0,
 ) -> dict[str, torch.Tensor]:
     """Padded tensors, all (rows, longest): input_ids, attention_mask and, with ``learn``, labels.
 
-    With ``words`` also starts and ends of all words that the windows show, (rows, most words), -1 where a row has no
-    more; labels then have that shape too.
+    Where the model ``reads`` words, also starts and ends of all words that the windows show, (rows, most words), -1
+    where a row has no more; labels then have that shape too. Where it reads texts, labels are (rows), or
+    (rows, ``classes``) of 0 and 1 where a text has any number of them; token_type_ids are there for pairs that need them.
     """
     longest = max(len(feature.ids) for feature in features)
     ids = torch.tensor([feature.ids + [pad] * (longest - len(feature.ids)) for feature in features])
     mask = torch.tensor([[1] * len(feature.ids) + [0] * (longest - len(feature.ids)) for feature in features])
     batch = {"input_ids": ids, "attention_mask": mask}
-    if words:
+    if any(feature.types for feature in features):
+        types = [feature.types or [0] * len(feature.ids) for feature in features]
+        batch["token_type_ids"] = torch.tensor([row + [0] * (longest - len(row)) for row in types])
+    if reads == "words":
         most = max(1, *(len(feature.shown) for feature in features))
 
         def padded(rows: Iterable[Sequence[int]], fill: int) -> torch.Tensor:
@@ -139,6 +149,12 @@ def collate(
         batch["ends"] = padded(([end for _, end in f.shown] for f in features), -1)
         if learn:
             batch["labels"] = padded((_of_words(feature) for feature in features), IGNORE)
+    elif learn and reads == "texts" and classes:
+        batch["labels"] = torch.zeros(len(features), classes)
+        for row, feature in enumerate(features):
+            batch["labels"][row, feature.labels or []] = 1.0
+    elif learn and reads == "texts":
+        batch["labels"] = torch.tensor([(feature.labels or [IGNORE])[0] for feature in features])
     elif learn:
         batch["labels"] = torch.tensor(
             [(f.labels or []) + [IGNORE] * (longest - len(f.labels or [])) for f in features]

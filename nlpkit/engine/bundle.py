@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SPACY = "spacy:"  # begins the name of an installed pipeline
 ENDINGS = (".bin", ".ftz")  # end the name of a fastText model
+TEXTS = ("classify", "langid")  # tasks for which a model of others is read as a classifier of texts
 
 
 @dataclass
@@ -46,8 +47,8 @@ class Bundle:
 
 
 def load(name: str, device: str | None = None, task: str | None = None) -> Bundle:
-    """A bundle of nlpkit, any folder or Hub id that transformers reads as a token classifier, ``spacy:NAME``, or a
-    fastText model.
+    """A bundle of nlpkit, any folder or Hub id that transformers reads as a token or sequence classifier,
+    ``spacy:NAME``, or a fastText model.
 
     ``task`` is what the model is wanted for, where it does not say so itself.
     """
@@ -70,7 +71,7 @@ def load(name: str, device: str | None = None, task: str | None = None) -> Bundl
         bundle_info.verify(folder, info)
     if kind.startswith("nlpkit-") and info is None:
         raise InputError(f"`{folder}` has no bundle.json", "copy or train the model again")
-    if kind in ("nlpkit-crf", "nlpkit-spacy", "nlpkit-ngrams"):
+    if kind in ("nlpkit-crf", "nlpkit-spacy", "nlpkit-ngrams", "nlpkit-linear"):
         _no_device(name, device)
         assert info is not None
         if kind == "nlpkit-crf":
@@ -78,6 +79,8 @@ def load(name: str, device: str | None = None, task: str | None = None) -> Bundl
                 raise InputError(f"`{folder}` is damaged: no SHA-256 of model.crfsuite", "train the model again")
             from nlpkit.engine.linear_crf import LinearCrf as Kind
         elif kind == "nlpkit-ngrams":
+            from nlpkit.engine.hashed import Hashed as Kind  # type: ignore[assignment]
+        elif kind == "nlpkit-linear":
             from nlpkit.engine.ngrams import Ngrams as Kind  # type: ignore[assignment]
         else:
             from nlpkit.engine.pipelines import Pipeline as Kind  # type: ignore[assignment]
@@ -112,11 +115,11 @@ def _bilstm(folder: Path, config: dict[str, Any], info: dict[str, Any]) -> Bundl
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from nlpkit.engine.recurrent import Bilstm, Words
+    from nlpkit.engine.recurrent import Words, of_facts
 
     try:
         words = Words.load(folder)
-        model = Bilstm.from_facts(config, words)
+        model = of_facts(config, words)
         model.load_state_dict(load_file(folder / "model.safetensors"))
     except (KeyError, ValueError, RuntimeError, OSError, SafetensorError) as error:
         what = str(error).splitlines()[0]
@@ -129,8 +132,10 @@ def _foreign(folder: Path, info: dict[str, Any] | None, task: str | None) -> Bun
     from nlpkit.engine.heads import with_head
     from nlpkit.engine.pretrained import load_model, load_tokenizer, longest_window
 
-    model = load_model(folder)
     tokenizer = load_tokenizer(folder)
+    if task in TEXTS if info is None else info.get("head") == "texts":
+        return _of_texts(folder, info, task, tokenizer)
+    model = load_model(folder)
     labels = [model.config.id2label[number] for number in range(model.config.num_labels)]
     if info is not None:
         _agree(folder, info, labels)
@@ -138,6 +143,23 @@ def _foreign(folder: Path, info: dict[str, Any] | None, task: str | None) -> Bun
     else:
         info = {"options": {}, "labels": labels, "max_length": longest_window(model.config, tokenizer)}
         info["task"] = _task_of(folder, labels, task)
+    return Bundle(folder, model, tokenizer, info)
+
+
+def _of_texts(folder: Path, info: dict[str, Any] | None, task: str | None, tokenizer: Tokenizer) -> Bundle:
+    from nlpkit.engine import text_heads
+    from nlpkit.engine.pretrained import longest_window
+
+    if info is None:
+        model, labels, multi_label = text_heads.of_others(folder)
+        options = {"multi_label": multi_label} if task == "classify" else {}
+        limit = longest_window(model.config, tokenizer)
+        return Bundle(
+            folder, model, tokenizer, {"task": task, "options": options, "labels": labels, "max_length": limit}
+        )
+    multi_label = bool(info["options"].get("multi_label"))
+    model = text_heads.load(folder, info["labels"], pooling=info["pooling"], multi_label=multi_label)
+    _agree(folder, info, [model.config.id2label[number] for number in range(model.config.num_labels)])
     return Bundle(folder, model, tokenizer, info)
 
 

@@ -8,9 +8,16 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer as RawTokenizer
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import BertConfig, BertForTokenClassification, PreTrainedTokenizerFast
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    BertForTokenClassification,
+    BertModel,
+    PreTrainedTokenizerFast,
+)
 
 from nlpkit.config.recipe import BertScratch
+from nlpkit.engine import text_heads
 from nlpkit.engine.pretrained import Tokenizer
 
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
@@ -44,8 +51,17 @@ def train_tokenizer(rows: Sequence[Sequence[str]], vocabulary: int, max_length: 
     return Tokenizer(hf)
 
 
-def scratch(spec: BertScratch, labels: Sequence[str], tokenizer: Tokenizer, max_length: int, seed: int) -> Any:
-    """A BERT (Devlin et al., 2019) of the given size with random weights."""
+def scratch(
+    spec: BertScratch,
+    labels: Sequence[str],
+    tokenizer: Tokenizer,
+    max_length: int,
+    seed: int,
+    *,
+    pooling: str | None = None,
+    multi_label: bool = False,
+) -> Any:
+    """A BERT (Devlin et al., 2019) of the given size with random weights; with ``pooling`` it answers for texts."""
     torch.manual_seed(seed)
     config = BertConfig(
         vocab_size=len(tokenizer.hf),
@@ -57,10 +73,13 @@ def scratch(spec: BertScratch, labels: Sequence[str], tokenizer: Tokenizer, max_
         attention_probs_dropout_prob=spec.dropout / 2,
         max_position_embeddings=max_length,
         pad_token_id=tokenizer.pad,
-        id2label=dict(enumerate(labels)),
-        label2id={label: number for number, label in enumerate(labels)},
+        **text_heads.names(labels, multi_label),
     )
-    return BertForTokenClassification(config)
+    if pooling is None:
+        config.problem_type = None
+        return BertForTokenClassification(config)
+    body = BertForSequenceClassification(config) if pooling == "cls" else BertModel(config, add_pooling_layer=False)
+    return text_heads.TextHead(body, labels, pooling=pooling, multi_label=multi_label)
 
 
 def reset_head(model: Any, seed: int) -> None:

@@ -24,7 +24,7 @@ class WordHead(nn.Module):
     encoder with its classifier is saved as transformers saves it; the CRF lies beside it in a file of its own.
     """
 
-    by_words = True
+    reads = "words"
 
     def __init__(self, encoder: Any, labels: Sequence[str], *, pooling: str, crf: bool) -> None:
         super().__init__()

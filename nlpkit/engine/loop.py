@@ -82,7 +82,7 @@ def rate(step: int, total: int, warmup: float, schedule: str) -> float:
 
 def freeze(model: nn.Module, what: str) -> int:
     """Fix the embeddings or the whole body; return the number of weights that still learn."""
-    base = getattr(model, getattr(model, "base_model_prefix", ""), model)
+    base = getattr(model, "body", None) or getattr(model, getattr(model, "base_model_prefix", ""), model)
     parts: list[nn.Module] = []
     if what == "body":
         parts = [base]
@@ -113,10 +113,13 @@ def optimizer_for(model: nn.Module, stage: Stage) -> torch.optim.Optimizer:
     )
 
 
-def label_weights(features: Sequence[Feature], count: int, how: str) -> torch.Tensor | None:
+def label_weights(
+    features: Sequence[Feature], count: int, how: str, *, multi_label: bool = False
+) -> torch.Tensor | None:
     """(labels) weights in the loss: ``balanced`` is n / (labels x frequency), ``sqrt`` its square root.
 
-    They are scaled so that the mean weight over the training words is 1; a label that never stands gets 1.
+    They are scaled so that the mean weight over the training labels is 1; a label that never stands gets 1. Where a
+    text has any number of labels, they weigh a label's presence: texts without it / texts with it, at most 100.
     """
     if how == "none":
         return None
@@ -124,27 +127,60 @@ def label_weights(features: Sequence[Feature], count: int, how: str) -> torch.Te
     for feature in features:
         known = [label for label in feature.labels or () if label != IGNORE]
         found += torch.bincount(torch.tensor(known, dtype=torch.long), minlength=count)
-    weights = (found.sum() / found.clamp(min=1)) ** (0.5 if how == "sqrt" else 1.0)
+    power = 0.5 if how == "sqrt" else 1.0
+    if multi_label:
+        return ((len(features) - found) / found.clamp(min=1)).clamp(min=1e-2, max=100) ** power
+    weights = (found.sum() / found.clamp(min=1)) ** power
     return torch.where(found > 0, weights * found.sum() / (weights * found).sum(), torch.ones(()))
 
 
 def loss_of(
-    model: nn.Module, batch: dict[str, torch.Tensor], label_smoothing: float, weights: torch.Tensor | None = None
+    model: nn.Module,
+    batch: dict[str, torch.Tensor],
+    label_smoothing: float,
+    weights: torch.Tensor | None = None,
+    focal: float = 0.0,
 ) -> torch.Tensor:
-    """Cross-entropy summed over labels, or the model's own loss."""
+    """The model's own loss, or cross-entropy summed over labels; several readers in one model each learn by it.
+
+    With any number of labels a text it is the sum over texts of the mean over labels. ``focal`` multiplies each by
+    (1 - p)^focal (Lin et al., 2017), p being the probability of what is right.
+    """
     if getattr(getattr(model, "module", model), "own_loss", False):
         found: torch.Tensor = model(**batch)
         return found
     labels = batch.pop("labels")
-    logits = model(**batch).logits
-    return nn.functional.cross_entropy(
-        logits.float().flatten(0, 1),
-        labels.flatten(),
-        weight=weights,
-        ignore_index=IGNORE,
-        reduction="sum",
-        label_smoothing=label_smoothing,
-    )
+    output = model(**batch)
+    total = torch.zeros((), device=labels.device)
+    for logits in getattr(output, "parts", None) or [output.logits]:
+        if labels.is_floating_point():
+            total = total + _of_any_number(logits.float(), labels, label_smoothing, weights, focal)
+        else:
+            total = total + _of_one(logits.float(), labels, label_smoothing, weights, focal)
+    return total
+
+
+def _of_one(
+    logits: torch.Tensor, labels: torch.Tensor, smoothing: float, weights: torch.Tensor | None, focal: float
+) -> torch.Tensor:
+    logits, labels = logits.reshape(-1, logits.shape[-1]), labels.flatten()
+    options: dict[str, Any] = {"weight": weights, "ignore_index": IGNORE, "label_smoothing": smoothing}
+    if not focal:
+        return nn.functional.cross_entropy(logits, labels, reduction="sum", **options)
+    each = nn.functional.cross_entropy(logits, labels, reduction="none", **options)
+    right = logits.softmax(-1).gather(1, labels.clamp(min=0)[:, None])[:, 0]
+    return (each * (1 - right) ** focal).sum()
+
+
+def _of_any_number(
+    logits: torch.Tensor, labels: torch.Tensor, smoothing: float, weights: torch.Tensor | None, focal: float
+) -> torch.Tensor:
+    soft = labels * (1 - smoothing) + smoothing / 2
+    each = nn.functional.binary_cross_entropy_with_logits(logits, soft, pos_weight=weights, reduction="none")
+    if focal:
+        chance = logits.sigmoid()
+        each = each * (1 - torch.where(labels > 0, chance, 1 - chance)) ** focal
+    return each.mean(1).sum()
 
 
 def _halved(batches: Sequence[list[int]], times: int) -> list[list[int]]:
@@ -178,7 +214,10 @@ def fit(
     for number in range(start, len(steps)):
         model.train()
         batches = steps[number][rank::world]
-        labels = sum(label != IGNORE for batch in batches for row in batch for label in features[row].labels or ())
+        learned = [features[row] for batch in batches for row in batch]
+        labels = len(learned)
+        if _reads(model)[0] != "texts":
+            labels = sum(label != IGNORE for feature in learned for label in feature.labels or ())
         total = int(accelerator.reduce(torch.tensor(float(labels), device=accelerator.device)).item())
         factor = rate(number, len(steps), stage.warmup or 0.0, stage.schedule or "constant")
         for group in optimizer.param_groups:
@@ -222,6 +261,12 @@ def fit(
         yield StepInfo(number + 1, mean, float(stage.lr or 0) * factor, float(norm), total)
 
 
+def _reads(model: nn.Module) -> tuple[str, int]:
+    """What the model's labels are for, and how many there are where a text has any number of them."""
+    inner: Any = getattr(model, "module", model)
+    return getattr(inner, "reads", "pieces"), inner.classes if getattr(inner, "multi_label", False) else 0
+
+
 def _one_step(
     accelerator: Accelerator,
     model: nn.Module,
@@ -238,13 +283,15 @@ def _one_step(
     torch.manual_seed((seed[0] * 1_000_003 + seed[1]) * 1_009 + seed[2])
     summed = torch.zeros((), device=accelerator.device)
     world = accelerator.num_processes
-    words = getattr(getattr(model, "module", model), "by_words", False)
+    reads, classes = _reads(model)
     for number, batch in enumerate(batches):
         last = number == len(batches) - 1
-        tensors = collate([features[row] for row in batch], pad, accelerator.device, learn=True, words=words)
+        tensors = collate(
+            [features[row] for row in batch], pad, accelerator.device, learn=True, reads=reads, classes=classes
+        )
         with nullcontext() if last else accelerator.no_sync(model):
             with accelerator.autocast():
-                value = loss(model, tensors, stage.label_smoothing or 0.0, weights)
+                value = loss(model, tensors, stage.label_smoothing or 0.0, weights, stage.focal or 0.0)
             # DDP averages gradients over ranks, so the sum needs the factor `world`
             accelerator.backward(value * world / max(1, total))
         summed += value.detach()

@@ -57,9 +57,13 @@ def scores(
 
 def _forward(model: Any, features: Sequence[Feature], pad: int, nbest: int) -> Iterator[Output]:
     """Only the best label and its probability of each word leave the device."""
-    words = getattr(model, "by_words", False)
-    batch = collate(features, pad, model.device, learn=False, words=words)
-    logits = None
+    reads = getattr(model, "reads", "pieces")
+    batch = collate(features, pad, model.device, learn=False, reads=reads)
+    if reads == "texts":
+        for row in model(**batch).logits.float().tolist():
+            yield Output([max(range(len(row)), key=row.__getitem__)], None, logits=row)
+        return
+    words, logits = reads == "words", None
     if hasattr(model, "tag"):
         labels, chance = model.tag(**batch)
     else:

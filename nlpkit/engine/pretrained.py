@@ -37,6 +37,10 @@ class Tokenizer:
         full = self._backend.encode("a").ids
         at = next((i for i in range(len(full)) if full[i : i + len(bare)] == bare), 0)
         self.prefix, self.suffix = full[:at], full[at + len(bare) :]
+        pair = self._backend.encode("a", "a")
+        middle = pair.ids[at + len(bare) : len(pair.ids) - len(self.suffix)]
+        self.between = middle[: len(middle) - len(bare)]
+        self.types = "token_type_ids" in hf.model_input_names and 1 in pair.type_ids
         self.pad = hf.pad_token_id if hf.pad_token_id is not None else 0
         self._unknown = hf.unk_token_id if hf.unk_token_id is not None else self.pad
 
@@ -55,8 +59,13 @@ class Tokenizer:
             result.append([word or [self._unknown] for word in words])
         return result
 
+    def texts(self, texts: Sequence[str]) -> list[list[int]]:
+        """Sub-word ids of whole texts; a blank one has none."""
+        found = self.pieces([[text] for text in texts])
+        return [row[0] if text.strip() else [] for row, text in zip(found, texts, strict=True)]
 
-def _read(kind: Any, folder: Path, **more: Any) -> Any:
+
+def read(kind: Any, folder: Path, **more: Any) -> Any:
     """``from_pretrained`` that opens no socket, runs no remote code, and fails in one line."""
     try:
         return kind.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **more)
@@ -71,12 +80,12 @@ def _read(kind: Any, folder: Path, **more: Any) -> Any:
 def load_tokenizer(folder: Path) -> Tokenizer:
     """The tokenizer in a folder."""
     # byte-level tokenizers must be told that the first word of a list follows a blank
-    return Tokenizer(_read(AutoTokenizer, folder, add_prefix_space=True))
+    return Tokenizer(read(AutoTokenizer, folder, add_prefix_space=True))
 
 
 def load_model(folder: Path, **more: Any) -> Any:
     """The token classifier in a folder, in fp32 (a checkpoint may be bf16)."""
-    return _read(AutoModelForTokenClassification, folder, dtype=torch.float32, use_safetensors=True, **more)
+    return read(AutoModelForTokenClassification, folder, dtype=torch.float32, use_safetensors=True, **more)
 
 
 def load_base(name: str, labels: Sequence[str], revision: str | None = None) -> tuple[Any, Tokenizer, int]:
@@ -87,7 +96,7 @@ def load_base(name: str, labels: Sequence[str], revision: str | None = None) -> 
         "id2label": dict(enumerate(labels)),
         "label2id": {label: number for number, label in enumerate(labels)},
     }
-    config = _read(AutoConfig, folder, **names)
+    config = read(AutoConfig, folder, **names)
     tokenizer = load_tokenizer(folder)
     model = load_model(folder, config=config, ignore_mismatched_sizes=True)
     return model, tokenizer, longest_window(config, tokenizer)

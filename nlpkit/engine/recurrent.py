@@ -1,4 +1,6 @@
-"""A BiLSTM-CRF tagger from random weights (Huang et al., 2015; Ma and Hovy, 2016), small enough for a laptop.
+"""A BiLSTM from random weights, small enough for a laptop: a CRF tagger, or a classifier of texts.
+
+The tagger is that of Huang et al. (2015) and Ma and Hovy (2016), the classifier pools by attention (Yang et al., 2016).
 
 A word is a block of numbers of fixed width: form, affixes and shape as entries of a vocabulary, then its characters.
 To the rest of the engine a block is what sub-words are elsewhere, so batches, windows and checkpoints are the same.
@@ -10,6 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -17,9 +20,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 from nlpkit.config.recipe import BilstmScratch
+from nlpkit.data.rows import SEPARATOR
 from nlpkit.engine.crf import Crf
+from nlpkit.engine.pooling import AttentionPooling
 from nlpkit.errors import InputError
 from nlpkit.text.normalize import bare, nfc, shape
+from nlpkit.text.tokens import words as words_of
 
 PAD, UNKNOWN = 0, 1
 FILE = "features.json"
@@ -35,6 +41,15 @@ def attributes(word: str) -> list[str]:
     return [word, low, bare(low), low[:2], low[:3], low[-1:], low[-2:], low[-3:], low[-4:], shape(word)]
 
 
+def cut(texts: Sequence[str]) -> list[str]:
+    """The words of a text, or of a pair with a separator between them."""
+    found: list[str] = []
+    for number, text in enumerate(texts):
+        found += [SEPARATOR] if number else []
+        found += [nfc(text[start:end]) for start, end in words_of(text)]
+    return found
+
+
 class Words:
     """The vocabulary: words in, blocks of numbers out. Stands where a sub-word tokenizer stands elsewhere."""
 
@@ -48,6 +63,7 @@ class Words:
         self.prefix: list[int] = []
         self.suffix: list[int] = []
         self.pad = PAD
+        self.types = False
         self._known: list[dict[str, int]] = []
         start = 2
         for names in entries:
@@ -57,6 +73,7 @@ class Words:
         self._vectors = {word: 2 + number for number, word in enumerate(self.vectors)}
         self._chars = {char: 2 + number for number, char in enumerate(chars)}
         self._memory: dict[str, list[int]] = {}
+        self.between = self._block(SEPARATOR)
 
     @classmethod
     def learn(
@@ -81,6 +98,10 @@ class Words:
     def pieces(self, rows: Sequence[Sequence[str]]) -> list[list[list[int]]]:
         """The block of every word of every row."""
         return [[self._block(word) for word in row] for row in rows]
+
+    def texts(self, texts: Sequence[str]) -> list[list[int]]:
+        """The blocks of the words of whole texts, one after the other."""
+        return [[number for word in cut([text]) for number in self._block(word)] for text in texts]
 
     def _block(self, word: str) -> list[int]:
         found = self._memory.get(word)
@@ -168,15 +189,14 @@ class LinearReader(nn.Module):
         return found.sum(2)
 
 
-class Bilstm(nn.Module):
-    """Blocks of words (rows, words x width) to labels.
+class Reader(nn.Module):
+    """Blocks of words through a BiLSTM; what follows is up to the classes below.
 
-    Two readers are trained in the same steps, each with a CRF of its own: the BiLSTM, and a linear one
-    (``LinearReader``) unless the recipe leaves it out. They answer together: their scores are averaged (a product of
-    experts; Hinton, 2002).
+    In those two readers are trained in the same steps: the BiLSTM, and a linear one (``LinearReader``) unless the
+    recipe leaves it out. They answer together: their scores are averaged (a product of experts; Hinton, 2002).
     """
 
-    own_loss = True
+    multi_label = False
 
     def __init__(self, spec: BilstmScratch, words: Words, labels: Sequence[str]) -> None:
         super().__init__()
@@ -197,14 +217,17 @@ class Bilstm(nn.Module):
             nn.LSTM(spec.hidden if layer == 0 else 2 * spec.state, spec.state, bidirectional=True, batch_first=True)
             for layer in range(spec.layers)
         )
-        self.score = nn.Linear(2 * spec.state, len(labels))
-        self.crf = Crf(labels)
-        if spec.linear:
-            sizes = [len(entries) for entries in words.entries]
-            self.linear = LinearReader(sizes, len(labels), spec.pair_buckets, spec.linear_dropout)
-            self.linear_crf = Crf(labels)
+        self._more(words)
         nn.init.normal_(self.attributes.weight, std=0.1)
         nn.init.normal_(self.chars.weight, std=0.1)
+
+    def _more(self, words: Words) -> None:
+        """Make the layers above the LSTM."""
+        raise NotImplementedError
+
+    def _linear(self, words: Words) -> LinearReader:
+        sizes = [len(entries) for entries in words.entries]
+        return LinearReader(sizes, len(self.labels), self.spec.pair_buckets, self.spec.linear_dropout)
 
     @property
     def device(self) -> torch.device:
@@ -219,8 +242,8 @@ class Bilstm(nn.Module):
         drop[:, :, :_LEXICAL] |= torch.rand(rows, words, 1, device=ids.device) < self.spec.word_dropout
         return ids.masked_fill(drop & (ids != PAD), UNKNOWN)
 
-    def emissions(self, blocks: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """(rows, words, labels) scores of the BiLSTM from (rows, words, width) blocks."""
+    def states(self, blocks: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """(rows, words, 2 x state) of the LSTM from (rows, words, width) blocks, with dropout."""
         rows, words, _ = blocks.shape
         split = len(ATTRIBUTES)
         looked = self.attributes(self._hide(blocks[:, :, :split])).flatten(2)
@@ -235,7 +258,52 @@ class Bilstm(nn.Module):
                 self.dropout(values), lengths.cpu(), batch_first=True, enforce_sorted=False
             )
             values, _ = nn.utils.rnn.pad_packed_sequence(layer(packed)[0], batch_first=True, total_length=words)
-        return self.score(self.dropout(values)).float()
+        found: torch.Tensor = self.dropout(values)
+        return found
+
+    def _blocks(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """((rows, words, width), (rows) words a row)."""
+        return input_ids.view(len(input_ids), -1, Words.width), attention_mask.sum(1) // Words.width
+
+    def round_to_half(self) -> None:
+        """Give every weight the value it has when stored in fp16."""
+        for weight in self.parameters():
+            weight.data = weight.data.half().float()
+
+    def save(self, folder: Path) -> None:
+        """config.json and model.safetensors, in fp16 where the recipe says so."""
+        facts: dict[str, Any] = {
+            "model_type": MODEL_TYPE,
+            "spec": self.spec.model_dump(),
+            "id2label": dict(enumerate(self.labels)),
+        }
+        if isinstance(self, BilstmText):
+            facts |= {"reads": "texts", "multi_label": self.multi_label}
+        (folder / "config.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        half = self.spec.half
+        tensors = {
+            name: (value.half() if half and value.is_floating_point() else value).contiguous()
+            for name, value in self.state_dict().items()
+        }
+        save_file(tensors, folder / "model.safetensors")
+
+
+class Bilstm(Reader):
+    """Labels of words; each of the two readers has a CRF of its own."""
+
+    own_loss = True
+
+    def _more(self, words: Words) -> None:
+        self.score = nn.Linear(2 * self.spec.state, len(self.labels))
+        self.crf = Crf(self.labels)
+        if self.spec.linear:
+            self.linear = self._linear(words)
+            self.linear_crf = Crf(self.labels)
+
+    def emissions(self, blocks: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """(rows, words, labels) scores of the BiLSTM from (rows, words, width) blocks."""
+        found: torch.Tensor = self.score(self.states(blocks, lengths)).float()
+        return found
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """The loss of the rows' words that carry a label, summed over the readers."""
@@ -246,10 +314,6 @@ class Bilstm(nn.Module):
             scores = self.linear(blocks[:, :, : len(ATTRIBUTES)]).float()
             loss = loss + self.linear_crf.partial_loss(scores, wanted, lengths)
         return loss
-
-    def _blocks(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """((rows, words, width), (rows) words a row)."""
-        return input_ids.view(len(input_ids), -1, Words.width), attention_mask.sum(1) // Words.width
 
     def _read(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, Crf]:
         """Scores (rows, words, labels) of both readers together, lengths, and a CRF with their moves."""
@@ -275,27 +339,40 @@ class Bilstm(nn.Module):
         scores, lengths, crf = self._read(input_ids, attention_mask)
         return crf.nbest(scores, lengths, count)
 
-    def round_to_half(self) -> None:
-        """Give every weight the value it has when stored in fp16."""
-        for weight in self.parameters():
-            weight.data = weight.data.half().float()
 
-    def save(self, folder: Path) -> None:
-        """config.json and model.safetensors, in fp16 where the recipe says so."""
-        facts = {
-            "model_type": MODEL_TYPE,
-            "spec": self.spec.model_dump(),
-            "id2label": dict(enumerate(self.labels)),
-        }
-        (folder / "config.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-        half = self.spec.half
-        tensors = {
-            name: (value.half() if half and value.is_floating_point() else value).contiguous()
-            for name, value in self.state_dict().items()
-        }
-        save_file(tensors, folder / "model.safetensors")
+class BilstmText(Reader):
+    """Labels of texts: the states pooled by attention, and the mean of the linear reader's scores of the words."""
 
-    @classmethod
-    def from_facts(cls, facts: dict[str, Any], words: Words) -> Bilstm:
-        labels = [facts["id2label"][str(number)] for number in range(len(facts["id2label"]))]
-        return cls(BilstmScratch.model_validate(facts["spec"]), words, labels)
+    reads = "texts"
+
+    def __init__(self, spec: BilstmScratch, words: Words, labels: Sequence[str], *, multi_label: bool) -> None:
+        super().__init__(spec, words, labels)
+        self.multi_label, self.classes = multi_label, len(labels)
+
+    def _more(self, words: Words) -> None:
+        self.pool = AttentionPooling(2 * self.spec.state)
+        self.score = nn.Linear(2 * self.spec.state, len(self.labels))
+        if self.spec.linear:
+            self.linear = self._linear(words)
+            self.bias = nn.Parameter(torch.zeros(len(self.labels)))
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Any:
+        """``logits`` (rows, labels), and in ``parts`` those of each reader, which learn on their own."""
+        blocks, lengths = self._blocks(input_ids, attention_mask)
+        mask = torch.arange(blocks.shape[1], device=blocks.device) < lengths[:, None]
+        own = self.score(self.pool(self.states(blocks, lengths), mask)).float()
+        if not self.spec.linear:
+            return SimpleNamespace(logits=own, parts=[own])
+        scores = self.linear(blocks[:, :, : len(ATTRIBUTES)]).float() * mask[:, :, None]
+        # divided by the root of the length: a long text has more to say, but repeats itself
+        linear = scores.sum(1) / lengths[:, None].clamp(min=1).sqrt() + self.bias
+        return SimpleNamespace(logits=(own + linear) / 2, parts=[own, linear])
+
+
+def of_facts(facts: dict[str, Any], words: Words) -> Reader:
+    """The model that config.json describes, without its weights."""
+    labels = [facts["id2label"][str(number)] for number in range(len(facts["id2label"]))]
+    spec = BilstmScratch.model_validate(facts["spec"])
+    if facts.get("reads") == "texts":
+        return BilstmText(spec, words, labels, multi_label=bool(facts["multi_label"]))
+    return Bilstm(spec, words, labels)

@@ -15,7 +15,7 @@ from accelerate.utils import broadcast_object_list
 
 from nlpkit.config.recipe import BertScratch, BilstmScratch, Recipe, Stage
 from nlpkit.data.features import Feature, Output
-from nlpkit.engine import batches, checkpoints, encoders, heads, loop, pretrained, recurrent, vocabulary
+from nlpkit.engine import batches, checkpoints, encoders, heads, loop, pretrained, recurrent, text_heads, vocabulary
 from nlpkit.engine.predict import scores
 from nlpkit.engine.vectors import read as read_vectors
 from nlpkit.errors import InputError
@@ -70,44 +70,51 @@ class Session:
     tokenizer: pretrained.Tokenizer | recurrent.Words
 
     def build(
-        self, labels: Sequence[str], rows: Sequence[Sequence[str]], all_rows: Sequence[Sequence[str]], say: Say
+        self,
+        labels: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        all_rows: Sequence[Sequence[str]],
+        say: Say,
+        *,
+        texts: bool = False,
+        multi_label: bool = False,
     ) -> None:
         """Load or make the model and its tokenizer from the words of the training rows.
 
+        With ``texts`` a row is one text, or two, instead of words; ``multi_label``: any number of labels for each.
         A vocabulary is trimmed to those of all rows, so that trimming changes no score of the run.
         """
         spec, self.labels = self.recipe.model, list(labels)
+        pooling = spec.pooling or ("mean" if texts else "first")
         if spec.base is not None:
-            self.model, self.tokenizer, limit = pretrained.load_base(spec.base, labels, spec.revision)
+            if texts:
+                self.model, self.tokenizer, limit = text_heads.load_base(
+                    spec.base, labels, pooling=pooling, multi_label=multi_label, revision=spec.revision,
+                    seed=self.recipe.seed,
+                )  # fmt: skip
+            else:
+                self.model, self.tokenizer, limit = pretrained.load_base(spec.base, labels, spec.revision)
+                encoders.reset_head(self.model, self.recipe.seed)
             if spec.max_length > limit:
                 say(f"note: `{spec.base}` reads at most {limit} sub-words a window")
             self.max_length = min(spec.max_length, limit)
-            encoders.reset_head(self.model, self.recipe.seed)
             if spec.trim_vocabulary:
-                kept, before = vocabulary.trim(self.model, self.tokenizer, all_rows)
+                inner = self.model.encoder if texts else self.model
+                kept, before = vocabulary.trim(inner, self.tokenizer, all_rows)
                 say(f"vocabulary: {kept:,} of {before:,} pieces kept")
         elif isinstance(spec.scratch, BilstmScratch):
-            words: list[str] = []
-            vectors = None
-            if spec.embeddings is not None:
-                words, vectors = read_vectors(spec.embeddings, spec.embeddings_limit)
-                say(f"{len(words):,} vectors of {vectors.shape[1]} numbers from `{spec.embeddings}`")
-            dimensions = vectors.shape[1] if vectors is not None else 0
-            self.tokenizer = recurrent.Words.learn(rows, words, dimensions, spec.scratch.least)
-            self.max_length = spec.max_length * self.tokenizer.width
-            torch.manual_seed(self.recipe.seed)
-            if self.accelerator.device.type == "cpu":
-                torch.set_num_threads(1)  # its steps are so small that threads cost more than they save
-            self.model = recurrent.Bilstm(spec.scratch, self.tokenizer, labels)
-            if vectors is not None:
-                self.model.vectors.weight.data[2:] = torch.from_numpy(vectors)
+            self._build_bilstm(spec.scratch, rows, say, texts=texts, multi_label=multi_label)
         else:
             assert isinstance(spec.scratch, BertScratch)
             self.max_length = spec.max_length
             self.tokenizer = encoders.train_tokenizer(rows, spec.scratch.vocabulary, spec.max_length)
-            self.model = encoders.scratch(spec.scratch, labels, self.tokenizer, spec.max_length, self.recipe.seed)
+            self.model = encoders.scratch(
+                spec.scratch, labels, self.tokenizer, spec.max_length, self.recipe.seed,
+                pooling=pooling if texts else None, multi_label=multi_label,
+            )  # fmt: skip
         learning = loop.freeze(self.model, spec.freeze)
-        self.model = heads.with_head(self.model, labels, pooling=spec.pooling, crf=spec.crf)
+        if not texts:
+            self.model = heads.with_head(self.model, labels, pooling=pooling, crf=spec.crf)
         precision = self.accelerator.mixed_precision.replace("no", "fp32")
         say(f"model: {self.weights():,} weights, {learning:,} learn; device {self.device}, precision {precision}")
         self.model.to(self.accelerator.device)
@@ -116,6 +123,29 @@ class Session:
         self._waiting: dict[str, dict[str, torch.Tensor]] = {}
         self._average: loop.Average | None = None
         self._settled = False
+
+    def _build_bilstm(
+        self, scratch: BilstmScratch, rows: Sequence[Sequence[str]], say: Say, *, texts: bool, multi_label: bool
+    ) -> None:
+        spec = self.recipe.model
+        words: list[str] = []
+        vectors = None
+        if spec.embeddings is not None:
+            words, vectors = read_vectors(spec.embeddings, spec.embeddings_limit)
+            say(f"{len(words):,} vectors of {vectors.shape[1]} numbers from `{spec.embeddings}`")
+        dimensions = vectors.shape[1] if vectors is not None else 0
+        cut = [recurrent.cut(row) for row in rows] if texts else rows
+        self.tokenizer = recurrent.Words.learn(cut, words, dimensions, scratch.least)
+        self.max_length = spec.max_length * self.tokenizer.width
+        torch.manual_seed(self.recipe.seed)
+        if self.accelerator.device.type == "cpu":
+            torch.set_num_threads(1)  # its steps are so small that threads cost more than they save
+        if texts:
+            self.model = recurrent.BilstmText(scratch, self.tokenizer, self.labels, multi_label=multi_label)
+        else:
+            self.model = recurrent.Bilstm(scratch, self.tokenizer, self.labels)
+        if vectors is not None:
+            self.model.vectors.weight.data[2:] = torch.from_numpy(vectors)
 
     def weights(self) -> int:
         return sum(weight.numel() for weight in self.model.parameters())
@@ -172,7 +202,10 @@ class Session:
     def fit(
         self, features: Sequence[Feature], steps: Sequence[batches.Step], start: int, stage: Stage, seed: int, say: Say
     ) -> Iterator[loop.StepInfo]:
-        pad, weights = self.tokenizer.pad, loop.label_weights(features, len(self.labels), stage.class_weights or "none")
+        pad, weights = self.tokenizer.pad, loop.label_weights(
+            features, len(self.labels), stage.class_weights or "none",
+            multi_label=getattr(self.model, "multi_label", False),
+        )  # fmt: skip
         if weights is not None:
             weights = weights.to(self.accelerator.device)
         for info in loop.fit(
@@ -254,12 +287,12 @@ class Session:
     def settle(self) -> None:
         """Training is over: what is scored from now on is what is saved."""
         self._settled = True
-        if isinstance(self.model, recurrent.Bilstm) and self.model.spec.half:
+        if isinstance(self.model, recurrent.Reader) and self.model.spec.half:
             self.model.round_to_half()
 
     def save(self, folder: Path) -> None:
         """Write model and tokenizer into a folder."""
-        if isinstance(self.model, recurrent.Bilstm):
+        if isinstance(self.model, recurrent.Reader):
             self.model.save(folder)
         else:
             self.model.save_pretrained(folder)

@@ -56,7 +56,9 @@ def _look_right(rows: Sequence[Row], task: str, what: str) -> None:
         raise InputError(f"the {what} tags ({some}, ...) are entity tags", "is this --task ner?")
 
 
-def compare(gold: Gold, guess: Source, task: str, data_dir: Path | None, say: Say) -> tuple[list[Row], list[Row]]:
+def compare(
+    gold: Gold, guess: Source, judge: Task, task: str, data_dir: Path | None, say: Say
+) -> tuple[list[Row], list[Row]]:
     """(gold, guess) rows ready to score. Raises InputError at the first row whose words differ."""
     other = load_gold(guess, data_dir, say, task, "guessed")
     if other.scheme != gold.scheme:
@@ -76,10 +78,8 @@ def compare(gold: Gold, guess: Source, task: str, data_dir: Path | None, say: Sa
                 f"row {number} (gold line {a.line}, guess line {b.line}) differs at word {at + 1}",
                 "score files with the same words",
             )
-    task_class = named(task)
-    options = task_class.Options()
     prepare = [
-        [task_class.prepare(row, options, gold.scheme, side.mend) for row in side.rows] for side in (gold, other)
+        [judge.prepare(row, judge.options, gold.scheme, side.mend) for row in side.rows] for side in (gold, other)
     ]
     return prepare[0], prepare[1]
 
@@ -90,21 +90,20 @@ def run_model(gold: Gold, predictor: Predictor, poll: Callable[[], None] = lambd
     return rows, list(predictor(rows, poll=poll))
 
 
-def scorer(task: str) -> Task:
-    """The task with its default options, for what it knows of scores."""
+def scorer(task: str, rows: Sequence[Row] = ()) -> Task:
+    """The task for what it knows of scores, with default options but for what ``rows`` show of themselves."""
     kind = named(task)
-    return kind(kind.Options(), [])
+    return kind(kind.guess_options(rows), [])
 
 
 def score(
     gold: Sequence[Row],
     guess: Sequence[Row],
-    task: str,
+    judge: Task,
     by: str | None = None,
     seen: Callable[[str], bool] | None = None,
 ) -> dict[str, Any]:
     """The task's scores; ``by="lang"`` adds ``by_lang``, scores of each language, and their mean ``macro_lang_...``."""
-    judge = scorer(task)
     result = judge.score(gold, guess, seen)
     if by == "lang":
         groups: dict[str, list[int]] = defaultdict(list)
@@ -120,11 +119,10 @@ def score(
     return result
 
 
-def against(gold: Sequence[Row], guess: Sequence[Row], baseline: Sequence[Row], task: str) -> dict[str, Any]:
+def against(gold: Sequence[Row], guess: Sequence[Row], baseline: Sequence[Row], judge: Task) -> dict[str, Any]:
     """Gain in the task's metric over a baseline on the same rows: 95 % interval (paired bootstrap), p (permutation)."""
     import numpy as np
 
-    judge = scorer(task)
     ours, theirs = judge.counts(gold, guess), judge.counts(gold, baseline)
     both, width = np.concatenate([ours, theirs], axis=1), ours.shape[1]
 
@@ -149,4 +147,4 @@ def evaluate(
     predictor = Predictor(model)
     task = predictor.info["task"]
     gold, guess = run_model(load_gold(source, data_dir, say, task), predictor)
-    return score(gold, guess, task, by, predictor.seen)
+    return score(gold, guess, predictor.task, by, predictor.seen)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -36,41 +35,39 @@ def finish(
     max_length: int,
     say: Say,
     metrics: dict[str, Any],
-    calibrated: bool = False,
+    adjusted: dict[str, Any] | None = None,
 ) -> Path:
     """Write all that a finished run holds and return the folder of the model.
 
-    ``fill`` tags rows with the final weights, ``save`` writes the model into a folder; ``metrics`` are kept beside the
-    scores; a model whose probabilities are ``calibrated`` is not scaled once more.
+    ``fill`` answers for rows with the final weights, ``save`` writes the model into a folder; ``metrics`` are kept
+    beside the scores. ``adjusted`` is what the model itself has learned of its answers; else they are adjusted on dev.
     """
     model = run.path / "model"
     seen = Seen.of(row.tokens for stage in data.train for row in stage) if task.head == "tokens" else None
     scores: dict[str, Any] = {}
-    scaling: calibration.Scaling | None = None
+    facts = adjusted
     metric = recipe.evaluate.select or task.main_metric
     for name, rows in (("dev", data.dev), ("test", data.test)):
         if not rows:
             continue
         guess = fill(rows)
         before = task.confidences(rows, guess)
-        if name == "dev" and not calibrated:
-            scaling = calibration.fit(*before)
-        if scaling is not None:
-            guess = [row if row.scores is None else row.with_scores(scaling(row.scores)) for row in guess]
+        if name == "dev" and facts is None:
+            facts = task.adjust(rows, guess)
+        guess = task.adjusted(guess)
         several = len({row.lang for row in rows}) > 1
-        scores[name] = score(rows, guess, recipe.task, "lang" if several else None, seen)
-        if before[0] and not calibrated:
+        scores[name] = score(rows, guess, task, "lang" if several else None, seen)
+        if before[0] and adjusted is None:
             scores[name]["ece_before"] = calibration.ece(*before)
         fmt = next(entry["format"] for entry in data.record if entry["use"] == name)
         fmt = fmt if fmt in formats.WRITE[task.head] else "jsonl"
         with write_whole(run.path / "predictions" / f"{name}.{fmt}") as file:
-            formats.named(fmt, task.head).write(guess, file, spans=task.spans)
+            task.write(fmt, guess, file)
         low, high = scores[name]["interval"]  # of the task's main metric
         interval = f" (95 %: {low:.4f} to {high:.4f})" if metric == task.main_metric else ""
         say(f"{name} {metric} {scores[name][metric]:.4f}{interval}")
     info = _info(recipe, task, data, scores, max_length)
-    if scaling is not None:
-        info["calibration"] = asdict(scaling)
+    info |= facts or {}
     command = "nlpkit train recipe.yaml"  # as it lies in the run directory
     card = report.model_card(recipe, info, data.record, scores, command)
     bundle.save(model, save, info, card, seen.to_bytes() if seen else None)
@@ -97,8 +94,11 @@ def _info(recipe: Recipe, task: Task, data: Data, scores: dict[str, Any], max_le
         "metrics": {name: brief(score) for name, score in scores.items()},
     }
     info |= task.facts((row for stage in data.train for row in stage), scores)
-    if recipe.model.pooling != "first" or recipe.model.crf:
-        info["tagger"] = {"pooling": recipe.model.pooling, "crf": recipe.model.crf}
+    pooling = recipe.model.pooling or ("mean" if task.head == "texts" else "first")
+    if task.head == "texts":
+        info["pooling"] = pooling
+    elif pooling != "first" or recipe.model.crf:
+        info["tagger"] = {"pooling": pooling, "crf": recipe.model.crf}
     places = {row.extra["conllu:tag"] for stage in data.train for row in stage if "conllu:tag" in row.extra}
     if len(places) == 1:
         info["columns"] = {"tag": places.pop()}  # where CoNLL-U is to hold what this model says

@@ -15,7 +15,6 @@ from nlpkit.data.rows import Row, TextRow, TokenRow
 from nlpkit.data.seen import Seen
 from nlpkit.data.tokenize import for_language
 from nlpkit.errors import InputError
-from nlpkit.metrics.calibration import Scaling
 from nlpkit.tasks import named
 from nlpkit.tasks.base import Task
 from nlpkit.text.langcodes import UNKNOWN
@@ -51,7 +50,7 @@ def fill_whole(task: Task, rows: Sequence[Any], model: Any, poll: Callable[[], N
     """The same by a model that needs no sub-words: one that takes words, or texts."""
     if task.head == "tokens":
         return fill_words(task, rows, model, poll)
-    return decoded(task, rows, model.tag_texts([row.text for row in rows], poll))
+    return decoded(task, rows, model.tag_texts([row.whole for row in rows], poll))
 
 
 def decoded(task: Task, rows: Sequence[Any], outputs: Sequence[Output]) -> list[Any]:
@@ -95,8 +94,7 @@ class Predictor:
             raise InputError(f"`{model}` gives one answer only", "--nbest is for models with sub-words or a BiLSTM")
         if batch_tokens is not None and self._bundle.tokenizer is None:
             raise InputError(f"`{model}` reads row by row", "leave out --batch-tokens")
-        calibration = self.info.get("calibration")
-        self._calibrated = Scaling(**calibration) if calibration else None
+        self.task.use(self.info)
 
     @cached_property
     def seen(self) -> Seen | None:
@@ -131,10 +129,11 @@ class Predictor:
             )
         else:
             for row in self._filled([TextRow("", text) for text in texts], poll):
+                best = sorted(row.others, key=lambda entry: -entry[1])[:top]
                 one = [(row.label, 1.0 if row.score is None else row.score)]
-                found.append([] if row.label is None else list(row.others if top > 1 and row.others else one))
-        if self._calibrated is not None:
-            found = [[(label, self._calibrated([score])[0]) for label, score in best] for best in found]
+                found.append([] if row.label is None else best or one)
+        if (scaling := self.task.scaling) is not None:
+            found = [[(label, scaling([score])[0]) for label, score in best] for best in found]
         return found
 
     def shares(self, texts: Sequence[str], allowed: Sequence[str]) -> list[list[float]]:
@@ -172,9 +171,9 @@ class Predictor:
         """Yield the rows filled in; at most ``chunk`` of them are in memory. ``poll`` is called between batches."""
         rows = iter(rows)
         while part := [self.cut(row) for row in itertools.islice(rows, chunk)]:
-            for row in self._filled(part, poll):
-                if self._calibrated is not None and row.scores is not None:
-                    row = row.with_scores(self._calibrated(row.scores))
+            for row in self.task.adjusted(self._filled(part, poll)):
+                if self.task.head == "texts" and row.others:
+                    row = replace(row, others=row.others[: self._nbest] if self._nbest > 1 else ())
                 yield row
 
     def _filled(self, part: list[Row], poll: Callable[[], None]) -> list[Row]:

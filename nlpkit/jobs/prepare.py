@@ -51,6 +51,7 @@ def load_recipe(name: str, overrides: list[str] | None = None) -> Recipe:
             found.append((f"line {line}" if line else "override") + f": task: {error.message}")
     if recipe is not None:
         found += _wrong_family(recipe, lines)
+        found += _unused(recipe, lines)
         found += _unknown_cards(recipe, lines)
     if found or recipe is None:
         raise explain.refuse(
@@ -68,6 +69,33 @@ def _wrong_family(recipe: Recipe, lines: Lines) -> Iterator[str]:
         line = lines.get(("model",), 0)
         where = f"line {line}" if line else "override"
         yield f"{where}: model: {recipe.task} has no family {recipe.model.family}, it has {', '.join(families)}"
+
+
+def _unused(recipe: Recipe, lines: Lines) -> Iterator[str]:
+    """What the task's use of the model's family would ignore."""
+    try:
+        texts = named(recipe.task).head == "texts"
+    except InputError:  # told elsewhere
+        return
+    family, model = recipe.model.family, recipe.model
+    crf = not texts and (family == "bilstm" or model.crf)
+    ignored = {"label_smoothing", "class_weights"} if crf else set()
+    ignored |= {"layer_decay"} if family == "bilstm" else set()
+    ignored |= set() if texts else {"focal"}
+    what = "a CRF on top" if model.crf else f"the family {family} of {recipe.task}"
+    for number, stage in enumerate(recipe.stages):
+        given = {name for name in ignored if getattr(stage, name) not in (None, "none", 0.0, 1.0)}
+        for name in sorted(given):
+            line = lines.get(("stages", number, name), 0)
+            yield (f"line {line}" if line else "override") + f": stages.{number}: {what} has no {name}"
+    wrong = [] if model.pooling is None else ["first"] if texts else ["cls", "attention"]
+    line = lines.get(("model", "pooling"), 0)
+    where = f"line {line}" if line else "override"
+    if model.pooling in wrong:
+        right = "mean, attention or cls" if texts else "first or mean"
+        yield f"{where}: model.pooling: {recipe.task} has no {model.pooling}, it has {right}"
+    if texts and model.crf:
+        yield "model.crf: a CRF is for labels of words"
 
 
 def _unknown_cards(recipe: Recipe, lines: Lines) -> Iterator[str]:

@@ -68,7 +68,8 @@ def train(
             task = ready(recipe, data, say)
             if session.main:
                 begin(run, recipe, data, session.device, session.world)
-            session.build(task.labels, *_words(data), say)
+            words, all_words = _words(task, data)
+            session.build(task.labels, words, all_words, say, **_answers(task))
             loop = _Training(recipe, run, session, task, data, signals, say, tick)
             loop.resume(continued)
             loop.stages()
@@ -77,10 +78,22 @@ def train(
             run.release()
 
 
-def _words(data: Data) -> tuple[list[Sequence[str]], list[Sequence[str]]]:
-    """The words of the training rows, and those of all rows."""
-    train = [row.tokens for stage in data.train for row in stage]
-    return train, [*train, *(row.tokens for row in (*data.dev, *data.test))]
+def _words(task: Task, data: Data) -> tuple[list[Sequence[str]], list[Sequence[str]]]:
+    """The words of the training rows, and those of all rows; of texts the texts themselves."""
+
+    def words(row: Row) -> Sequence[str]:
+        if task.head == "tokens":
+            found: Sequence[str] = row.tokens
+            return found
+        return [row.text] if row.text_b is None else [row.text, row.text_b]
+
+    train = [words(row) for stage in data.train for row in stage]
+    return train, [*train, *(words(row) for row in (*data.dev, *data.test))]
+
+
+def _answers(task: Task) -> dict[str, bool]:
+    """What the model is to answer for."""
+    return {"texts": task.head == "texts", "multi_label": task.multi_label}
 
 
 class _Training:
@@ -188,9 +201,10 @@ class _Training:
         heading = f"step {state.done}" + (f"  loss {loss:.4f}" if loss is not None else "")
         if self.data.dev:
             try:
-                scores = self.task.score(self.data.dev, self._fill(self.data.dev))
+                guess = self._fill(self.data.dev)
             except Preempted:
                 raise self.stop() from None
+            scores = self.task.score(self.data.dev, guess)
             value = scores[self.metric]
             better = state.best is None or value > state.best
             if better:
@@ -199,6 +213,8 @@ class _Training:
             else:
                 state.without_gain += 1
             self.say(f"{heading}  dev {self.metric} {value:.4f}{' *' if better else ''}")
+            if warning := self.task.odd(guess):
+                self.say(f"warning: {warning}")
             if self.session.main:
                 self.run.record({"step": state.done, "stage": stage.name, "dev": brief(scores)})
         else:
@@ -245,7 +261,8 @@ def dry_run(recipe: Recipe, *, data_dir: Path | None = None, say: Say = lambda _
     from nlpkit.engine.session import Session
 
     session = Session(recipe)
-    session.build(task.labels, *_words(data), say)
+    words, all_words = _words(task, data)
+    session.build(task.labels, words, all_words, say, **_answers(task))
     for number, stage in enumerate(recipe.stages):
         features = task.encode(data.train[number], session.tokenizer, session.max_length, learn=True)
         steps, per_epoch = session.plan(features, stage, recipe.seed, data.sources[number])

@@ -1,4 +1,4 @@
-"""Families that train in one go: the linear CRF, spaCy, n-grams. The run directory is the same."""
+"""Families that train in one go: the linear CRF, spaCy, the two kinds of n-grams. The run directory is the same."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from nlpkit.config.recipe import CrfScratch, NgramScratch, Recipe
-from nlpkit.data.rows import TokenRow
+from nlpkit.config.recipe import CrfScratch, HashedScratch, NgramScratch, Recipe
+from nlpkit.data.rows import Row, TokenRow
 from nlpkit.errors import InputError
 from nlpkit.jobs.finish import finish
 from nlpkit.jobs.predict import fill_whole
 from nlpkit.jobs.prepare import Data, Tick, begin, load_data, ready
 from nlpkit.jobs.rundir import Say, open_run
 from nlpkit.jobs.signals import Signals
-from nlpkit.tasks.base import Task
+from nlpkit.tasks.base import Task, probabilities
+from nlpkit.tasks.classify import Classify
 
 
 def train(recipe: Recipe, out: Path, *, data_dir: Path | None, overwrite: bool, say: Say, tick: Tick) -> Path:
@@ -39,10 +40,18 @@ def train(recipe: Recipe, out: Path, *, data_dir: Path | None, overwrite: bool, 
             return finish(
                 run, recipe, task, data, lambda rows: fill_whole(task, rows, model, signals.poll), model.save,
                 max_length=0, say=say, metrics={"seconds": round(time.monotonic() - began, 1)},
-                calibrated=getattr(model, "confidence", None) is not None,
+                adjusted=_adjusted(model),
             )  # fmt: skip
         finally:
             run.release()
+
+
+def _adjusted(model: Any) -> dict[str, Any] | None:
+    """What the model knows of how sure its answers are; None where dev is to tell."""
+    if getattr(model, "confidence", None) is not None:
+        return {}
+    found: dict[str, Any] | None = getattr(model, "decision", None)
+    return found
 
 
 def check(recipe: Recipe) -> None:
@@ -68,13 +77,15 @@ def learn(recipe: Recipe, task: Task, data: Data, work: Path, signals: Signals, 
         work.rmdir()
         signals.poll()
         return model
-    if isinstance(recipe.model.scratch, NgramScratch):
-        from nlpkit.engine.ngram_training import train as train_ngrams
+    if isinstance(recipe.model.scratch, HashedScratch):
+        from nlpkit.engine.hashed_training import train as train_hashed
 
-        return train_ngrams(
+        return train_hashed(
             recipe.model.scratch, task.labels, rows, data.dev,
             seed=recipe.seed, say=say, tick=tick, poll=signals.poll,
         )  # fmt: skip
+    if isinstance(recipe.model.scratch, NgramScratch):
+        return _ngrams(recipe.model.scratch, task, rows, recipe.seed, signals, say, tick)
     from nlpkit.engine.pipelines import Pipeline
 
     assert recipe.model.spacy is not None
@@ -91,6 +102,22 @@ def learn(recipe: Recipe, task: Task, data: Data, work: Path, signals: Signals, 
         recipe.model.spacy, task.labels, learned, tried, work,
         spans=task.spans, lang=lang, seed=recipe.seed, say=say, tick=tick, poll=signals.poll,
     )  # fmt: skip
+
+
+def _ngrams(spec: NgramScratch, task: Task, rows: list[Row], seed: int, signals: Signals, say: Say, tick: Tick) -> Any:
+    """TF-IDF and logistic regression; temperature and thresholds from parts held out."""
+    from nlpkit.engine.ngram_training import train as train_ngrams
+
+    assert isinstance(task, Classify)
+    model, tried, logits = train_ngrams(
+        spec, task.labels, [row.whole for row in rows], task.matrix(rows),
+        seed=seed, say=say, tick=tick, poll=signals.poll,
+    )  # fmt: skip
+    import numpy as np
+
+    chances = np.array([probabilities(row, multi_label=task.multi_label) for row in logits.tolist()])
+    model.decision = task.decide(chances, task.matrix([rows[at] for at in tried]))
+    return model
 
 
 def _stretches(task: Task, row: TokenRow) -> Iterator[tuple[list[str], list[str]]]:

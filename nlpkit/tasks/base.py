@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
+from typing import IO, Any, ClassVar, Literal
 
 from nlpkit.config.explain import Strict
+from nlpkit.data import formats
 from nlpkit.data.features import IGNORE, Feature, Output, Pieces
 from nlpkit.data.rows import Row, TextRow, TokenRow
 from nlpkit.errors import InputError
 from nlpkit.metrics import labels as label_scores
-from nlpkit.metrics.calibration import ece
+from nlpkit.metrics.calibration import Scaling, ece
+from nlpkit.metrics.calibration import fit as fit_scaling
 from nlpkit.metrics.significance import Array
 from nlpkit.text.normalize import nfc
 
@@ -29,6 +32,7 @@ class Task(ABC):
     unit: ClassVar[str]
     spans: ClassVar[bool] = False
     families: ClassVar[tuple[str, ...]]
+    multi_label: bool = False  # whether a row may have any number of labels
     compared: ClassVar[str] = ""  # the metric of ``statistic``, where it is not the main one
 
     class Options(Strict):
@@ -37,6 +41,12 @@ class Task(ABC):
     def __init__(self, options: Any, labels: Sequence[str]) -> None:
         self.options = options
         self.labels = list(labels)
+        self.scaling: Scaling | None = None
+
+    @classmethod
+    def guess_options(cls, rows: Sequence[Any]) -> Any:
+        """Default options, but for what the rows show of themselves."""
+        return cls.Options()
 
     @classmethod
     @abstractmethod
@@ -84,6 +94,31 @@ class Task(ABC):
         scores, right = self.confidences(gold, guess)
         return {"ece": ece(scores, right)} if scores else {}
 
+    def adjust(self, gold: Sequence[Any], guess: Sequence[Any]) -> dict[str, Any]:
+        """Learn on ``guess`` how sure answers are; what is learned is kept in bundle.json, and used from now on."""
+        self.scaling = fit_scaling(*self.confidences(gold, guess))
+        return {} if self.scaling is None else {"calibration": asdict(self.scaling)}
+
+    def use(self, info: dict[str, Any]) -> None:
+        """Use what bundle.json keeps of ``adjust``."""
+        if found := info.get("calibration"):
+            self.scaling = Scaling(**found)
+
+    def adjusted(self, rows: Sequence[Any]) -> list[Any]:
+        """Rows that were filled in, as ``adjust`` or ``use`` taught."""
+        scaling = self.scaling
+        if scaling is None:
+            return list(rows)
+        return [row if row.scores is None else row.with_scores(scaling(row.scores)) for row in rows]
+
+    @abstractmethod
+    def write(self, fmt: str, rows: Iterable[Any], file: IO[str]) -> None:
+        """Write rows in a format, as the run directory keeps them."""
+
+    def odd(self, guess: Sequence[Any]) -> str:
+        """What looks wrong about the answers to dev rows, or the empty string."""
+        return ""
+
     def facts(self, train: Iterable[Any], scores: dict[str, dict[str, Any]]) -> dict[str, Any]:
         """What bundle.json keeps beside the scores, from the training rows and the scores of dev and test."""
         return {}
@@ -112,6 +147,9 @@ class TokenTask(Task):
 
     def wanted(self, row: TokenRow) -> list[str]:
         return list(row.tags or ())
+
+    def write(self, fmt: str, rows: Iterable[TokenRow], file: IO[str]) -> None:
+        formats.named(fmt).write(rows, file, spans=self.spans)
 
     def encode(self, rows: Sequence[TokenRow], tokenizer: Pieces, max_length: int, *, learn: bool) -> list[Feature]:
         labels = None
@@ -149,10 +187,9 @@ class TokenTask(Task):
 
 
 class TextTask(Task):
-    """What tasks with one label a text share."""
+    """What tasks with labels of whole texts share."""
 
     head = "texts"
-    families = ("ngrams", "bert", "encoder")
     compared = "accuracy"
     statistic = staticmethod(label_scores.accuracy_of)
 
@@ -162,38 +199,64 @@ class TextTask(Task):
 
     @classmethod
     def find_labels(cls, rows: Iterable[TextRow], options: Any) -> list[str]:
-        found = {row.label for row in rows if row.label is not None}
+        found = {label for row in rows for label in row.labels or ()}
         if len(found) < 2:
             raise InputError("the training rows hold fewer than two labels", "is the label in another column?")
         return sorted(found)
 
     def wanted(self, row: TextRow) -> list[str]:
-        return list(row.tags or ())
+        return list(row.labels or ())
+
+    def write(self, fmt: str, rows: Iterable[TextRow], file: IO[str]) -> None:
+        formats.named(fmt, "texts").write(rows, file, multi_label=self.multi_label)
 
     def encode(self, rows: Sequence[TextRow], tokenizer: Pieces, max_length: int, *, learn: bool) -> list[Feature]:
-        """Windows that do not overlap; each shows its whole text as one word and answers at its first place."""
-        budget = max_length - len(tokenizer.prefix) - len(tokenizer.suffix)
-        number = {label: i for i, label in enumerate(self.labels)}
+        """Windows that do not overlap; each shows its stretch as one word, and carries all labels of the text."""
+        number = {label: at for at, label in enumerate(self.labels)}
+        firsts = tokenizer.texts([nfc(row.text) for row in rows])
+        seconds = tokenizer.texts([nfc(row.text_b or "") for row in rows])
         features = []
-        for at, (row, words) in enumerate(zip(rows, tokenizer.pieces([[nfc(row.text)] for row in rows]), strict=True)):
-            if not row.text.strip():
+        for at, (row, first, second) in enumerate(zip(rows, firsts, seconds, strict=True)):
+            labels = [number[label] for label in self.wanted(row) if label in number] if learn else None
+            if not f"{row.text}{row.text_b or ''}".strip() or (learn and not self.multi_label and not labels):
                 continue
-            for start in range(0, len(words[0]), budget):
-                ids = [*tokenizer.prefix, *words[0][start : start + budget], *tokenizer.suffix]
-                labels = [number.get(row.label or "", IGNORE), *[IGNORE] * (len(ids) - 1)] if learn else None
-                shown = [(len(tokenizer.prefix), len(ids) - len(tokenizer.suffix))]
-                features.append(Feature(at, ids, labels, [0], [0], shown, 0))
+            for a, b in text_windows(first, second if row.text_b is not None else None, tokenizer, max_length):
+                ids = [*tokenizer.prefix, *a]
+                types = [0] * len(ids)
+                if b is not None:
+                    ids += [*tokenizer.between, *b]
+                    types += [0] * len(tokenizer.between) + [1] * len(b)
+                shown = [(len(tokenizer.prefix), len(ids))]
+                ids += tokenizer.suffix
+                types += [int(b is not None)] * len(tokenizer.suffix)
+                typed = types if b is not None and tokenizer.types else None
+                features.append(Feature(at, ids, labels, [0], [0], shown, 0, typed))
         return features
 
     def decode(self, row: TextRow, outputs: Sequence[tuple[Feature, Output]]) -> TextRow:
-        """Of several windows the surest says it; a text of blanks alone has no label."""
+        """The windows' mean probability says it, weighed by length; a text of blanks alone has no label.
+
+        Where the model tells the scores of all labels, ``others`` are all of them in the order of ``labels``.
+        """
         if not outputs:
-            return replace(row, label=None, score=None, others=())
-        best = max((output for _, output in outputs), key=lambda output: (output.scores or [1.0])[0])
-        others = [(self.labels[labels[0]], chance) for labels, chance in best.others]
-        return replace(
-            row, label=self.labels[best.labels[0]], score=best.scores[0] if best.scores else None, others=tuple(others)
-        )
+            return replace(row, labels=None, scores=None, others=())
+        if not outputs[0][1].logits:
+            best = max((output for _, output in outputs), key=lambda output: (output.scores or [1.0])[0])
+            others = [(self.labels[labels[0]], chance) for labels, chance in best.others]
+            scores = best.scores and (best.scores[0],)
+            return replace(row, labels=(self.labels[best.labels[0]],), scores=scores or None, others=tuple(others))
+        total = sum(len(feature.ids) for feature, _ in outputs) or 1
+        chances = [0.0] * len(self.labels)
+        for feature, output in outputs:
+            share = len(feature.ids) / total if len(outputs) > 1 else 1.0
+            for label, chance in enumerate(probabilities(output.logits, multi_label=self.multi_label)):
+                chances[label] += share * chance
+        best_of = max(range(len(chances)), key=chances.__getitem__)
+        said = [label for label, chance in enumerate(chances) if chance >= 0.5] if self.multi_label else [best_of]
+        return TextRow(
+            row.id, row.text, tuple(self.labels[label] for label in said), row.lang, row.extra, row.line,
+            tuple(chances[label] for label in said), tuple(zip(self.labels, chances, strict=True)), row.text_b,
+        )  # fmt: skip
 
     def counts(self, gold: Sequence[TextRow], guess: Sequence[TextRow]) -> Array:
         return label_scores.row_counts(tags_of(gold), [(row.label or "",) for row in guess])
@@ -206,6 +269,39 @@ class TextTask(Task):
             if said.score is not None
         ]
         return [score for score, _ in found], [good for _, good in found]
+
+
+def probabilities(logits: Sequence[float], *, multi_label: bool) -> list[float]:
+    """Softmax, or the sigmoid of each where a text has any number of labels."""
+    if multi_label:
+        return [1 / (1 + math.exp(-min(700.0, max(-700.0, value)))) for value in logits]
+    most = max(logits)
+    found = [math.exp(value - most) for value in logits]
+    total = sum(found)
+    return [value / total for value in found]
+
+
+def text_windows(
+    first: list[int], second: list[int] | None, tokenizer: Pieces, max_length: int
+) -> Iterator[tuple[list[int], list[int] | None]]:
+    """Cut a text, or a pair of texts, into stretches that fit a window. Nothing is left out.
+
+    Of a pair the first text keeps at least half of the room; the shorter one goes into all windows.
+    """
+    budget = max_length - len(tokenizer.prefix) - len(tokenizer.suffix)
+    if second is None:
+        for start in range(0, len(first), budget):
+            yield first[start : start + budget], None
+        return
+    width = tokenizer.width
+    budget = (budget - len(tokenizer.between)) // width
+    room = min(len(first) // width, max(budget // 2, budget - len(second) // width))
+    parts = [
+        [text[start : start + size * width] for start in range(0, len(text), size * width)] or [[]]
+        for text, size in ((first, max(1, room)), (second, max(1, budget - room)))
+    ]
+    for at in range(max(map(len, parts))):
+        yield parts[0][min(at, len(parts[0]) - 1)], parts[1][min(at, len(parts[1]) - 1)]
 
 
 def windows(words: Sequence[Sequence[int]], budget: int) -> list[tuple[int, int, int, int]]:

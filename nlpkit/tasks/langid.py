@@ -15,6 +15,7 @@ from nlpkit.text.langcodes import NO_LANGUAGE, UNKNOWN, macro
 
 class Langid(TextTask):
     main_metric = "macro_f1"
+    families = ("hashed", "bert", "encoder")
     unit = "label"
 
     @classmethod

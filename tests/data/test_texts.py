@@ -71,7 +71,7 @@ def test_json_lines(tmp_path: Path) -> None:
     )
     assert (found[0].id, found[0].extra["s"], found[1].label) == ("7", "x", "3")
     assert "a.jsonl:1: no string `text`" in fault(tmp_path, "a.jsonl", '{"tweet": "x"}\n')
-    assert "a.jsonl:1: `label` is no string" in fault(tmp_path, "a.jsonl", '{"text": "x", "label": ["a"]}\n')
+    assert "a.jsonl:1: `label` is no string" in fault(tmp_path, "a.jsonl", '{"text": "x", "label": [true]}\n')
     assert "a.jsonl:2: not JSON" in fault(tmp_path, "a.jsonl", '{"text": "x"}\n{"text": \n')
 
 
@@ -88,8 +88,8 @@ def test_sentences_of_conllu_by_a_comment(tmp_path: Path) -> None:
 @pytest.mark.parametrize("fmt", formats.WRITE["texts"])
 def test_what_is_written_reads_back(tmp_path: Path, fmt: str) -> None:
     given = [
-        TextRow("1", 'Hello, "you"', "en", extra={"source": "x"}, score=0.5),
-        TextRow("2", "", None, extra={"source": "y"}, score=None),
+        TextRow("1", 'Hello, "you"', ("en",), extra={"source": "x"}, scores=(0.5,)),
+        TextRow("2", "", None, extra={"source": "y"}),
     ]
     file = io.StringIO()
     formats.named(fmt, "texts").write(iter(given), file)
@@ -102,9 +102,9 @@ def test_what_is_written_reads_back(tmp_path: Path, fmt: str) -> None:
 
 def test_a_table_refuses_what_it_cannot_hold() -> None:
     with pytest.raises(InputError, match="a sign that tsv cannot hold"):
-        formats.named("tsv", "texts").write([TextRow("1", "a\tb", "x")], io.StringIO())
+        formats.named("tsv", "texts").write([TextRow("1", "a\tb", ("x",))], io.StringIO())
     with pytest.raises(InputError, match="a table cannot hold"):
-        formats.named("tsv", "texts").write([TextRow("1", "a", "x", extra={"json": "{}"})], io.StringIO())
+        formats.named("tsv", "texts").write([TextRow("1", "a", ("x",), extra={"json": "{}"})], io.StringIO())
 
 
 def source(tmp_path: Path, content: str, **more: object) -> list[TextRow]:

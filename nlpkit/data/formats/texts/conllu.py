@@ -22,4 +22,5 @@ def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]
             for key, sign, value in [line[1:].partition("=")]
             if sign
         }
-        yield TextRow(row.id, surface(row)[0], comments.get(name) or None, row.lang, {}, row.line)
+        label = comments.get(name)
+        yield TextRow(row.id, surface(row)[0], (label,) if label else None, row.lang, {}, row.line)

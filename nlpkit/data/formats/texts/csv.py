@@ -30,9 +30,7 @@ def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]
     return tsv.rows(records(), where, report, columns)
 
 
-def write(
-    rows: Iterable[TextRow], file: IO[str], *, columns: dict[str, int | str] | None = None, spans: bool = False
-) -> None:
+def write(rows: Iterable[TextRow], file: IO[str], *, multi_label: bool = False) -> None:
     """Write what ``tsv`` writes, quoted where it must be."""
 
     def line(_: TextRow, fields: Sequence[str]) -> str:
@@ -40,4 +38,4 @@ def write(
         csv.writer(text, lineterminator="\n").writerow(fields)
         return text.getvalue()
 
-    tsv.write_table(rows, file, line)
+    tsv.write_table(rows, file, line, multi_label=multi_label)

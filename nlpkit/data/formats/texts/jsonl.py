@@ -1,4 +1,8 @@
-"""JSON Lines of texts: ``{"text": "...", "label": "..."}``; ``id`` and ``lang`` are optional, other keys are kept."""
+"""JSON Lines of texts: ``{"text": "...", "label": "..."}``; ``id`` and ``lang`` are optional, other keys are kept.
+
+A list (under ``label`` or ``labels``) is any number of labels, and ``[]`` none; ``text_b`` is the second text of
+a pair.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,8 @@ from nlpkit.data.files import Lines, Problem, Report
 from nlpkit.data.formats.json_lines import Bad, objects
 from nlpkit.data.rows import TextRow
 
-PLACES = ("text", "label", "lang", "id", "count")  # what `columns` may name
-_OWN = ("text", "label", "score", "top")
+PLACES = ("text", "text_b", "label", "labels", "lang", "id", "count")  # what `columns` may name
+_OWN = ("text", "text_b", "label", "labels", "score", "scores", "top")
 
 
 def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]) -> Iterator[TextRow]:
@@ -25,11 +29,14 @@ def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]
 
 
 def _row(data: dict[str, Any], keys: dict[str, str], number: int, count: int) -> TextRow:
-    text, label = data.get(keys["text"]), data.get(keys["label"])
+    text, text_b = data.get(keys["text"]), data.get(keys["text_b"])
     if not isinstance(text, str):
         raise Bad("json", f"no string `{keys['text']}`", "name the key: --column text=..., columns: {text: ...}")
-    if isinstance(label, bool) or not isinstance(label, str | int | None):
-        raise Bad("json", f"`{keys['label']}` is no string", "write the name of the label")
+    if not isinstance(text_b, str | None):
+        raise Bad("json", f"`{keys['text_b']}` is no string", "write the second text of the pair")
+    labels = _labels(data.get(keys["label"]), keys["label"])
+    if labels is None:
+        labels = _labels(data.get(keys["labels"]), keys["labels"])
     ident, lang = data.get(keys["id"]), data.get(keys["lang"])
     others = {key: value for key, value in data.items() if key not in {*keys.values(), *_OWN}}
     extra = {key: value for key, value in others.items() if isinstance(value, str)}
@@ -42,27 +49,43 @@ def _row(data: dict[str, Any], keys: dict[str, str], number: int, count: int) ->
     return TextRow(
         str(count if ident is None else ident),
         text,
-        None if label is None or label == "" else str(label),
+        labels,
         str(lang or ""),
         extra,
         number,
+        text_b=text_b,
     )
 
 
-def write(
-    rows: Iterable[TextRow], file: IO[str], *, columns: dict[str, int | str] | None = None, spans: bool = False
-) -> None:
-    """One object a row: id, lang, text, label, score, the best labels (``top``), and the keys it came with."""
+def _labels(value: Any, key: str) -> tuple[str, ...] | None:
+    """The label under ``key``, or those of a list."""
+    found = value if isinstance(value, list) else [] if value in (None, "") else [value]
+    if any(isinstance(label, bool) or not isinstance(label, str | int) or label == "" for label in found):
+        raise Bad("json", f"`{key}` is no string", "write the name of the label, or a list of names")
+    return tuple(dict.fromkeys(str(label) for label in found)) if found or isinstance(value, list) else None
+
+
+def write(rows: Iterable[TextRow], file: IO[str], *, multi_label: bool = False) -> None:
+    """One object a row: id, lang, text, pair, label and score, the best labels (``top``), and the keys it came with.
+
+    ``multi_label``: a row has any number of labels: then there are lists, ``labels`` and ``scores``.
+    """
     for row in rows:
         data: dict[str, Any] = {"id": row.id, **json.loads(row.extra.get("json", "{}"))}
         data |= {name: value for name, value in row.extra.items() if name != "json" and name not in data}
         if row.lang:
             data["lang"] = row.lang
         data["text"] = row.text
-        if row.label is not None:
-            data["label"] = row.label
-        if row.score is not None:
-            data["score"] = round(row.score, 4)
+        if row.text_b is not None:
+            data["text_b"] = row.text_b
+        if multi_label and row.labels is not None:
+            data["labels"] = list(row.labels)
+            if row.scores is not None:
+                data["scores"] = [round(score, 4) for score in row.scores]
+        elif row.labels:
+            data["label"] = row.labels[0] if len(row.labels) == 1 else list(row.labels)
+            if row.score is not None:
+                data["score"] = round(row.score, 4)
         if row.others:
             data["top"] = [{"label": label, "score": round(score, 4)} for label, score in row.others]
         file.write(json.dumps(data, ensure_ascii=False) + "\n")

@@ -1,6 +1,7 @@
 """Tab-separated texts: a header line, then one text a line, with its label; nothing is quoted.
 
 ``columns`` renames header names (``{text: tweet}``), or gives places from 0 where there is no header (``{text: 0}``).
+``label`` holds one label, ``labels`` any number of them, parted by ``|``; ``text_b`` is the second text of a pair.
 ``count`` is how often a word of a frequency list was seen. Other columns are kept.
 """
 
@@ -11,10 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO
 
 from nlpkit.data.files import Lines, Problem, Report
-from nlpkit.data.rows import TextRow, refuse
+from nlpkit.data.rows import BAR, TextRow, refuse
 from nlpkit.errors import InputError
 
-PLACES = ("text", "label", "lang", "id", "count")  # what `columns` may name
+PLACES = ("text", "text_b", "label", "labels", "lang", "id", "count")  # what `columns` may name
 
 
 def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]) -> Iterator[TextRow]:
@@ -59,43 +60,64 @@ def rows(
                 report(Problem(where, number, "count", what, "write digits"))
                 continue
             extra["count"] = fields[at["count"]]
-        label = fields[at["label"]] if "label" in at else None
-        if label is not None and label != label.strip():
+        label = fields[at["labels"]] if "labels" in at else fields[at["label"]] if "label" in at else None
+        labels = None if not label else label.split(BAR) if "labels" in at else [label]
+        if labels and any(label != label.strip() for label in labels):
             what = f"the label {label!r} begins or ends with a blank"
             report(Problem(where, number, "label", what, "read without it", warning=True))
-            label = label.strip()
+            labels = [label.strip() for label in labels]
+        if labels is not None and not all(labels):
+            what = f"one of the labels {label!r} is empty"
+            report(Problem(where, number, "label", what, f"write names, with one {BAR} between two"))
+            continue
         yield TextRow(
             fields[at["id"]] if "id" in at else str(count),
             fields[at["text"]],
-            label or None,
+            None if labels is None else tuple(dict.fromkeys(labels)),
             fields[at["lang"]] if "lang" in at else "",
             extra,
             number,
+            text_b=fields[at["text_b"]] if "text_b" in at else None,
         )
 
 
-def write(
-    rows: Iterable[TextRow], file: IO[str], *, columns: dict[str, int | str] | None = None, spans: bool = False
-) -> None:
-    """Write text, label, the score where the first row has one, then the columns the first row came with."""
+def write(rows: Iterable[TextRow], file: IO[str], *, multi_label: bool = False) -> None:
+    """Write text, label, the score where the first row has one, the N best where asked for, then the columns of old.
+
+    ``multi_label``: a row has any number of labels: they are parted by ``|``, and so are their scores.
+    """
 
     def line(row: TextRow, fields: Sequence[str]) -> str:
         refuse(row, [field or "_" for field in fields], "\t\n\0", "tsv")
         return "\t".join(fields) + "\n"
 
-    write_table(rows, file, line)
+    write_table(rows, file, line, multi_label=multi_label)
 
 
-def write_table(rows: Iterable[TextRow], file: IO[str], line: Callable[[TextRow, Sequence[str]], str]) -> None:
+def write_table(
+    rows: Iterable[TextRow], file: IO[str], line: Callable[[TextRow, Sequence[str]], str], *, multi_label: bool
+) -> None:
     """Write rows, each made a ``line`` from its fields."""
     rows = iter(rows)
     head = list(itertools.islice(rows, 1))
-    scored = bool(head) and head[0].score is not None
-    kept = list(head[0].extra) if head else []
+    first = head[0] if head else TextRow("", "")
+    kept = list(first.extra)
     if "json" in kept:
         raise InputError("rows of JSON have keys that a table cannot hold", "use --to jsonl")
-    names = ["text", "label", *(["score"] if scored else []), *kept]
-    file.write(line(TextRow("header", ""), names))
+    paired, scored, best = first.text_b is not None, first.scores is not None, len(first.others)
+    names = [
+        "text",
+        *(["text_b"] if paired else []),
+        "labels" if multi_label else "label",
+        *(["score"] if scored else []),
+    ]
+    names += [f"{name}{number}" for number in range(1, best + 1) for name in ("label", "score")]
+    file.write(line(TextRow("header", ""), [*names, *kept]))
     for row in itertools.chain(head, rows):
-        score = [] if not scored else ["" if row.score is None else f"{row.score:.4f}"]
-        file.write(line(row, [row.text, row.label or "", *score, *(row.extra.get(name, "") for name in kept)]))
+        fields = [row.text, *([row.text_b or ""] if paired else []), BAR.join(row.labels or ())]
+        if scored:
+            fields.append(BAR.join(f"{score:.4f}" for score in row.scores or ()))
+        for number in range(best):
+            label, score = row.others[number] if number < len(row.others) else ("", None)
+            fields += [label, "" if score is None else f"{score:.4f}"]
+        file.write(line(row, [*fields, *(row.extra.get(name, "") for name in kept)]))

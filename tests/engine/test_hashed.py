@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from nlpkit.config import bundle_info
-from nlpkit.config.recipe import NgramScratch
+from nlpkit.config.recipe import HashedScratch
 from nlpkit.data.rows import TextRow
 from nlpkit.engine import bundle
-from nlpkit.engine.ngram_training import train
-from nlpkit.engine.ngrams import EPSILON, LEVELS, Ngrams, hashes, pack
+from nlpkit.engine.hashed_training import train
+from nlpkit.engine.hashed import EPSILON, LEVELS, Hashed, hashes, pack
 from nlpkit.errors import InputError
 
-SPEC = NgramScratch(dimensions=8, buckets=4096, kept=2048, draw=60, epochs=4, refine=2)
+SPEC = HashedScratch(dimensions=8, buckets=4096, kept=2048, draw=60, epochs=4, refine=2)
 LABELS = ["eng_Latn", "rus_Cyrl", "swh_Latn"]
 WORDS = {
     "eng_Latn": "the house is on the hill and we went there with them yesterday",
@@ -32,11 +32,11 @@ def rows() -> list[TextRow]:
         words = text.split()
         for at in range(40):
             part = [words[(at * 3 + i) % len(words)] for i in range(6)]
-            found.append(TextRow(str(at), " ".join(part), label))
+            found.append(TextRow(str(at), " ".join(part), (label,)))
     return found
 
 
-def learn(seed: int = 1, given: list[TextRow] | None = None) -> Ngrams:
+def learn(seed: int = 1, given: list[TextRow] | None = None) -> Hashed:
     data = rows() if given is None else given
     labels = sorted({row.label or "" for row in data})
     return train(
@@ -45,11 +45,11 @@ def learn(seed: int = 1, given: list[TextRow] | None = None) -> Ngrams:
 
 
 @pytest.fixture(scope="module")
-def model() -> Ngrams:
+def model() -> Hashed:
     return learn()
 
 
-def test_it_learns_and_says_how_sure_it_is(model: Ngrams) -> None:
+def test_it_learns_and_says_how_sure_it_is(model: Hashed) -> None:
     texts = ["the house", "nyumba ya kilima", "дом", "we went", "jana"]
     found = model.tag_texts(texts)
     assert [model.labels[output.labels[0]] for output in found] == [
@@ -60,12 +60,12 @@ def test_it_learns_and_says_how_sure_it_is(model: Ngrams) -> None:
     assert not guess.labels or sure.scores[0] > guess.scores[0]  # type: ignore[index]
 
 
-def test_a_script_that_no_label_has_gets_no_label(model: Ngrams) -> None:
+def test_a_script_that_no_label_has_gets_no_label(model: Hashed) -> None:
     assert [output.labels for output in model.tag_texts(["", "123", "日本語", "ኢትዮጵያ", "😀"])] == [[]] * 5
     assert [output.labels[0] for output in model.tag_texts(["дом house", "дом"])][1] == 1
 
 
-def test_only_allowed_labels_are_given(model: Ngrams) -> None:
+def test_only_allowed_labels_are_given(model: Hashed) -> None:
     (output,) = model.tag_texts(["the house is on the hill"], top=3, allowed=["swh_Latn", "rus_Cyrl"])
     assert [model.labels[labels[0]] for labels, _ in output.others] == ["swh_Latn"]
     (output,) = model.tag_texts(["the house is on the hill"], top=3)
@@ -73,7 +73,7 @@ def test_only_allowed_labels_are_given(model: Ngrams) -> None:
     assert sum(chance for _, chance in output.others) <= 1 + 1e-9
 
 
-def test_neighbors_batches_and_order_change_nothing(model: Ngrams) -> None:
+def test_neighbors_batches_and_order_change_nothing(model: Hashed) -> None:
     texts = [f"{row.text} {at}" for at, row in enumerate(rows())] * 5 + ["", "house " * 3000]
     together = [(o.labels, o.scores) for o in model.tag_texts(texts)]
     model._forget()
@@ -85,17 +85,17 @@ def test_neighbors_batches_and_order_change_nothing(model: Ngrams) -> None:
     assert [o.labels for o in backwards] == [labels for labels, _ in together]
 
 
-def test_memory_of_words_stays_bounded(model: Ngrams, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nlpkit.engine.ngrams._MOST_WORDS", 50)
+def test_memory_of_words_stays_bounded(model: Hashed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nlpkit.engine.hashed._MOST_WORDS", 50)
     before = model.tag_texts(["the house"])[0]
     model.tag_texts([f"{'abcdefghij'[n % 10]}{'klmnopqrst'[n // 10 % 10]} the" for n in range(2000)])
     assert len(model._memory) < 50 + 600
     assert model.tag_texts(["the house"])[0].labels == before.labels
 
 
-def test_what_is_saved_answers_the_same(model: Ngrams, tmp_path: Path) -> None:
+def test_what_is_saved_answers_the_same(model: Hashed, tmp_path: Path) -> None:
     model.save(tmp_path)
-    again = Ngrams.load(tmp_path, json.loads((tmp_path / "config.json").read_text()))
+    again = Hashed.load(tmp_path, json.loads((tmp_path / "config.json").read_text()))
     texts = [row.text for row in rows()] + ["unseen wörter да"]
     assert [(o.labels, o.scores) for o in again.tag_texts(texts)] == [
         (o.labels, o.scores) for o in model.tag_texts(texts)
@@ -114,7 +114,7 @@ def test_the_same_rows_and_seed_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_a_word_list_alone_teaches_a_label() -> None:
     lists = [
-        TextRow("", word, "yor_Latn", extra={"count": str(9 - n)})
+        TextRow("", word, ("yor_Latn",), extra={"count": str(9 - n)})
         for n, word in enumerate(["ni", "ti", "sí", "awọn", "ọmọ", "ilé"])
     ]
     model = learn(given=rows() + lists)
@@ -142,7 +142,7 @@ def test_gaps_of_any_size_come_back() -> None:
         64, np.arange(2), np.ones((2, 2), np.float32), np.ones((2, 2)), np.zeros(2),
         (names, first, np.array([0, 1, 0, 1, 0, 1]), np.linspace(1, 6, 6)), np.ones(2),
     )  # fmt: skip
-    model = Ngrams(["a", "b"], 64, data)
+    model = Hashed(["a", "b"], 64, data)
     assert model._names.tolist() == names.tolist()
     assert model._first.tolist() == first.tolist()
 
@@ -164,13 +164,13 @@ def test_too_many_labels_are_refused() -> None:
         train(SPEC, labels, [], [], seed=1, say=lambda _: None, tick=lambda *_: None, poll=lambda: None)
 
 
-def bundled(model: Ngrams, folder: Path) -> Path:
+def bundled(model: Hashed, folder: Path) -> Path:
     info = {"task": "langid", "options": {}, "labels": model.labels, "max_length": 0}
     bundle.save(folder, model.save, info, "", None)
     return folder
 
 
-def test_a_bundle_starts_without_torch_and_refuses_damage(model: Ngrams, tmp_path: Path) -> None:
+def test_a_bundle_starts_without_torch_and_refuses_damage(model: Hashed, tmp_path: Path) -> None:
     folder = bundled(model, tmp_path / "model")
     assert bundle.load(str(folder)).model.tag_texts(["nyumba"])[0].labels == [2]
     with pytest.raises(InputError, match="runs on the CPU only"):
@@ -183,7 +183,7 @@ def test_a_bundle_starts_without_torch_and_refuses_damage(model: Ngrams, tmp_pat
 
 
 @pytest.mark.parametrize("cut", [0, 7, 100, -1])
-def test_a_cut_file_is_told_even_without_its_hash(model: Ngrams, tmp_path: Path, cut: int) -> None:
+def test_a_cut_file_is_told_even_without_its_hash(model: Hashed, tmp_path: Path, cut: int) -> None:
     folder = bundled(model, tmp_path / "model")
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:cut])
@@ -195,7 +195,7 @@ def test_a_cut_file_is_told_even_without_its_hash(model: Ngrams, tmp_path: Path,
     shutil.rmtree(folder)
 
 
-def test_numba_computes_the_same_bits(model: Ngrams) -> None:
+def test_numba_computes_the_same_bits(model: Hashed) -> None:
     pytest.importorskip("numba")
     texts = [row.text for row in rows()] + ["unseen wörter да нет", "x" * 5000, "", "'ng 𞤀𞤣"]
     model._forget()

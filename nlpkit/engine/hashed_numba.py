@@ -1,4 +1,4 @@
-"""What ``Ngrams`` computes for new words, compiled by numba: the same numbers, bit for bit, in a fraction of the time.
+"""What ``Hashed`` computes for new words, compiled by numba: the same numbers, bit for bit, in a fraction of the time.
 
 An optional extra (``pip install 'nlpkit[fast]'``); compiled once, then read from numba's cache.
 """
@@ -27,7 +27,7 @@ def _mixed(number):  # type: ignore[no-untyped-def]
 def learn(codes, lengths, orders, where, packed, scale, vectors, number, names):  # type: ignore[no-untyped-def]
     """Fill ``vectors``, ``number`` of n-grams and ``names`` (hashes) of words.
 
-    ``codes`` are the characters of the words with their edges, one after the other; see ``ngrams.hashes``.
+    ``codes`` are the characters of the words with their edges, one after the other; see ``hashed.hashes``.
     """
     last = np.uint64(len(where) - 1)
     half = packed.shape[1]
