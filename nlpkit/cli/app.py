@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from nlpkit import __version__
-from nlpkit.cli import data, doctor, evaluate, langid, model, recipe, tag, train
+from nlpkit.cli import classify, data, doctor, evaluate, langid, model, recipe, tag, train
 from nlpkit.cli.streams import printable, stderr
 from nlpkit.errors import NlpkitError
 
@@ -64,6 +64,7 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("pos")(tag.pos)
 app.command("ner")(tag.ner)
+app.command("classify")(classify.classify)
 app.command("langid")(langid.langid)
 app.add_typer(model.app, name="model")
 app.command("doctor")(doctor.doctor)

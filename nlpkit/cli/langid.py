@@ -114,7 +114,7 @@ def langid(
     shown = [options.choice(part.strip(), _COLUMNS, "--columns") for part in columns.split(",")]
     part = corpus.Shard.parse(shard) if shard else corpus.Shard()
     report = job.Lenient()
-    rows = part.rows(_rows(files, text, read, column, report))
+    rows = part.rows(options.text_rows(files, text, read, column, report))
     at_terminal = not files and not text and sys.stdin.isatty()
     with Signals() as signals:
         identifier = job.Identifier(
@@ -171,21 +171,6 @@ def _useful(given: dict[str, bool]) -> None:
 def _names(text: str | None) -> list[str]:
     """``swh,eng`` -> its parts; an empty one is refused where they are looked up."""
     return [] if text is None else text.split(",")
-
-
-def _rows(
-    files: list[str] | None, text: list[str] | None, read: str | None, column: list[str] | None, report: Any
-) -> Iterator[TextRow]:
-    from nlpkit.data import formats
-    from nlpkit.data.rows import TextRow
-    from nlpkit.jobs.predict import read_inputs
-
-    if text:
-        options.utf8(text)
-        return (TextRow(str(number), line, line=number) for number, line in enumerate(text, 1))
-    if read is not None:
-        options.choice(read, formats.READ["texts"], "--from")
-    return read_inputs(files or [], read, options.columns(column), "", report, "texts")
 
 
 def _print(

@@ -11,9 +11,10 @@ import typer
 from nlpkit.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from nlpkit.data.rows import TokenRow
+    from nlpkit.data.files import Report
+    from nlpkit.data.rows import TextRow, TokenRow
 
 DataDir = Annotated[
     Path | None, typer.Option(help="Folder that holds the data of the cards; also NLPKIT_DATA_DIR.", show_default=False)
@@ -58,6 +59,30 @@ def utf8(texts: list[str]) -> None:
     """Bytes of an argument that were not UTF-8 come as lone surrogates: raise InputError."""
     if any("\ud800" <= char <= "\udfff" for text in texts for char in text):
         raise InputError("--text is not UTF-8")
+
+
+def one_source(text: list[str] | None, files: list[str] | None, read: str | None, column: list[str] | None) -> None:
+    """Raise InputError where --text stands beside what says how to read files."""
+    if text and files:
+        raise InputError("both --text and files are given", "use one of them")
+    if text and (read not in (None, "text") or column):
+        raise InputError("--text is raw text, so --from and --column say nothing", "leave them out")
+
+
+def text_rows(
+    files: list[str] | None, text: list[str] | None, read: str | None, column: list[str] | None, report: Report
+) -> Iterator[TextRow]:
+    """Rows of texts from files, stdin or --text."""
+    from nlpkit.data import formats
+    from nlpkit.data.rows import TextRow
+    from nlpkit.jobs.predict import read_inputs
+
+    if text:
+        utf8(text)
+        return (TextRow(str(number), line, line=number) for number, line in enumerate(text, 1))
+    if read is not None:
+        choice(read, formats.READ["texts"], "--from")
+    return read_inputs(files or [], read, columns(column), "", report, "texts")
 
 
 def choice(value: str, allowed: tuple[str, ...], option: str) -> str:

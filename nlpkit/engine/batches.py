@@ -130,7 +130,7 @@ def collate(
 
     Where the model ``reads`` words, also starts and ends of all words that the windows show, (rows, most words), -1
     where a row has no more; labels then have that shape too. Where it reads texts, labels are (rows), or
-    (rows, ``classes``) of 0 and 1 where a text has any number of them; token_type_ids are there for pairs that need them.
+    (rows, ``classes``) of 0 and 1 where a text has any number of them; token_type_ids are there where pairs need them.
     """
     longest = max(len(feature.ids) for feature in features)
     ids = torch.tensor([feature.ids + [pad] * (longest - len(feature.ids)) for feature in features])

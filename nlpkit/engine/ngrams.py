@@ -204,10 +204,23 @@ class Ngrams:
         return found
 
     def tag_texts(self, texts: Sequence[str], poll: Callable[[], None] = lambda: None, **_: Any) -> list[Output]:
-        """The scores of every label for each text."""
+        """The scores of every label for each text; a text of blanks alone gets no answer."""
         found = self.logits(texts, poll)
         best = found.argmax(1).tolist()
-        return [Output([label], None, logits=row) for label, row in zip(best, found.tolist(), strict=True)]
+        return [
+            Output([label], None, logits=row) if text.strip() else Output([], None)
+            for text, label, row in zip(texts, best, found.tolist(), strict=True)
+        ]
+
+    @staticmethod
+    def words_of(text: str) -> tuple[list[str], list[tuple[int, int]]]:
+        """The clean words of a text, and (start, end) of each in the text as it is."""
+        offsets, at = [], 0
+        for word in text.split():
+            at = text.index(word, at)
+            offsets.append((at, at + len(word)))
+            at += len(word)
+        return clean(text), offsets
 
     def explain(self, text: str) -> list[tuple[int, int, int, Array]]:
         """(group, start, end, what it adds to each label's score) of n-grams in `` word word `` of the clean text."""

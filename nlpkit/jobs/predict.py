@@ -148,6 +148,11 @@ class Predictor:
             found.append([chances.get(label, 0.0) / total for label in allowed])
         return found
 
+    @property
+    def model(self) -> Any:
+        """What answers: a torch module, or one of the engine's own models."""
+        return self._model
+
     def replace_model(self, model: Any) -> None:
         """Answer with another model of the same inputs and outputs."""
         self._model = model

@@ -29,8 +29,10 @@ class Classify(TextTask):
 
     class Options(TextTask.Options):
         multi_label: bool = Field(False, description="a text has any number of labels, also none (multi-label)")
-        thresholds: bool = Field(
-            True, description="choose how readily each label is given for the best macro F1 on held-out rows"
+        thresholds: bool | None = Field(
+            None,
+            description="choose how readily each label is given, for the best macro F1 on held-out rows; default: where a "
+            "text has any number of labels",
         )
         official: str | None = Field(
             None, description="also report this metric by name: " + ", ".join(label_sets.OFFICIAL) + " or f1:LABEL"
@@ -76,7 +78,9 @@ class Classify(TextTask):
 
     def decide(self, chances: Array, wanted: Array) -> dict[str, Any]:
         """Learn temperature and thresholds from raw (texts, labels) probabilities and what is right."""
-        self.decision = learn(chances, wanted, multi_label=self.multi_label, shifts=self.options.thresholds)
+        wished = self.options.thresholds
+        shifts = self.multi_label if wished is None else wished
+        self.decision = learn(chances, wanted, multi_label=self.multi_label, shifts=shifts)
         return {"decision": self.decision.as_dict()}
 
     def use(self, info: dict[str, Any]) -> None:

@@ -1,7 +1,6 @@
 """A page to look at (written only): entities or tags on the text, as displaCy draws them.
 
-One file that asks for nothing: no script, no font, no picture. Everything that comes from the rows is escaped, and a
-right-to-left text stands right to left.
+Everything that comes from the rows is escaped, and a right-to-left text stands right to left.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import IO
 
+from nlpkit.data.formats.page import FOOT, HEAD
 from nlpkit.data.formats.tokens.jsonl import entities
 from nlpkit.data.rows import TokenRow, surface
 
@@ -19,27 +19,6 @@ _COLORS = (
     "#f9d5a7", "#b8e0d2", "#d6c8f0", "#f6b8c4", "#c5e4a8", "#aed6f1", "#f5e29b", "#e3c4a8",
     "#c9d7e8", "#f0c6e6", "#a9e2e8", "#dfe3b4",
 )  # fmt: skip
-_HEAD = """<!doctype html>
-<html lang="und">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>nlpkit</title>
-<style>
-body { font: 1.05rem/2.2 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem;
-  color: #000; background: #fff; overflow-wrap: anywhere; }
-p { margin: 0 0 .8rem; padding-bottom: .6rem; border-bottom: 1px solid #ddd; text-align: start; unicode-bidi: isolate; }
-mark { color: #000; padding: .2em .35em; border-radius: .35em; -webkit-box-decoration-break: clone;
-  box-decoration-break: clone; }
-mark b { font-size: .62em; margin-inline-start: .5em; vertical-align: middle; unicode-bidi: isolate; }
-ruby { margin-inline-end: .55em; }
-rt { font-size: .6em; padding: 0 .25em; border-radius: .25em; color: #000; unicode-bidi: isolate; }
-@media print { p { break-inside: avoid; } mark, rt { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
-</style>
-</head>
-<body>
-"""
 
 
 def _color(label: str) -> str:
@@ -77,9 +56,9 @@ def write(
     rows: Iterable[TokenRow], file: IO[str], *, columns: dict[str, int | str] | None = None, spans: bool = True
 ) -> None:
     """One paragraph a row."""
-    file.write(_HEAD)
+    file.write(HEAD)
     for row in rows:
         lang = f' lang="{escape(row.lang.replace("_", "-"))}"' if row.lang else ""
         body = _spans(row) if spans else _tags(row)
         file.write(f'<p dir="auto"{lang}>{body or "&nbsp;"}</p>\n')
-    file.write("</body>\n</html>\n")
+    file.write(FOOT)
