@@ -31,8 +31,8 @@ class Classify(TextTask):
         multi_label: bool = Field(False, description="a text has any number of labels, also none (multi-label)")
         thresholds: bool | None = Field(
             None,
-            description="choose how readily each label is given, for the best macro F1 on held-out rows; default: where a "
-            "text has any number of labels",
+            description="choose how readily each label is given, for the best macro F1 on held-out rows; default: "
+            "where a text has any number of labels",
         )
         official: str | None = Field(
             None, description="also report this metric by name: " + ", ".join(label_sets.OFFICIAL) + " or f1:LABEL"
@@ -85,7 +85,7 @@ class Classify(TextTask):
 
     def use(self, info: dict[str, Any]) -> None:
         if found := info.get("decision"):
-            self.decision = Decision(float(found["temperature"]), tuple(found["shift"]))
+            self.decision = Decision.from_dict(found)
 
     def matrix(self, rows: Sequence[TextRow]) -> Array:
         """(rows, labels) 1 for the labels of each row."""
