@@ -15,6 +15,7 @@ from nlpkit.errors import CheckFailed, InputError
 
 if TYPE_CHECKING:
     from nlpkit.data.rows import TokenRow
+    from nlpkit.tasks.base import Task
 
 
 def evaluate(
@@ -44,6 +45,10 @@ def evaluate(
     task: Annotated[
         str | None, typer.Option(help="Task, when no model says it. Default: ner.", show_default=False)
     ] = None,
+    plots: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Draw confusions and reliability (classify) as SVG.", show_default=False),
+    ] = None,
     read: options.From = None,
     column: options.Columns = None,
     scheme: Annotated[
@@ -66,7 +71,6 @@ def evaluate(
     from nlpkit.data import formats
     from nlpkit.jobs import evaluate as job
     from nlpkit.jobs.predict import Predictor
-    from nlpkit.jobs.report import scores_table
     from nlpkit.jobs.signals import Signals
     from nlpkit.text import spans
 
@@ -121,14 +125,12 @@ def evaluate(
                 other = Predictor(baseline, task=task, precision=precision, device=device)
             _, guessed = outputs(baseline, other)
             scores["against"] = {"baseline": baseline, **job.against(rows, found, guessed, judge)}
+    if plots is not None:
+        _draw(scores, plots, card or Path(str(gold)).name.split(".")[0])
     if as_json:
         print_json(scores)
     else:
-        first, *rest = judge.lines(scores)
-        print_lines([f"{f'{card}/{split}' if card else gold}: {first}", *rest])
-        if by == judge.unit:
-            print_lines(["", *scores_table(scores, judge.unit)])
-        print_lines(_more(scores, judge.main_metric))
+        _print(scores, judge, f"{card}/{split}" if card else str(gold), by)
     if limit is not None:
         _hold(scores, *limit)
 
@@ -151,6 +153,26 @@ def _suits(judge: Any, task: str, by: str | None, scheme: str | None) -> None:
         raise InputError(f"{task} has no tag scheme", "leave out --scheme")
     if by in ("type", "tag", "label") and by != judge.unit:
         raise InputError(f"`--by {by}` is not for {task}", f"--by {judge.unit}, or --by lang")
+
+
+def _draw(scores: dict[str, Any], folder: Path, name: str) -> None:
+    from nlpkit.jobs import plots
+
+    drawn = plots.of_scores(scores, folder, name)
+    if not drawn:
+        raise InputError("there is no picture of these scores", "leave out --plots")
+    for path in drawn:
+        stderr.say(f"note: `{path}`")
+
+
+def _print(scores: dict[str, Any], judge: Task, name: str, by: str | None) -> None:
+    from nlpkit.jobs.report import scores_table
+
+    first, *rest = judge.lines(scores)
+    print_lines([f"{name}: {first}", *rest])
+    if by == judge.unit:
+        print_lines(["", *scores_table(scores, judge.unit)])
+    print_lines(_more(scores, judge.main_metric))
 
 
 def _more(scores: dict[str, Any], metric: str) -> Iterator[str]:

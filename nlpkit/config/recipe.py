@@ -279,7 +279,7 @@ class Evaluate(Strict):
         None,
         ge=2,
         le=100,
-        description="first train so many times, each on all but one part of the rows, and score that",
+        description="also train so many times, each on all but one part of the training rows, and score that part",
     )
     select: str | None = Field(None, description="metric that chooses the best weights; default: the task's")
 

@@ -14,7 +14,7 @@ from nlpkit.data.files import write_whole
 from nlpkit.data.rows import Row
 from nlpkit.data.seen import Seen
 from nlpkit.engine import bundle
-from nlpkit.jobs import report
+from nlpkit.jobs import plots, report
 from nlpkit.jobs.evaluate import score
 from nlpkit.jobs.prepare import Data
 from nlpkit.jobs.rundir import RunDir, Say
@@ -63,6 +63,7 @@ def finish(
         fmt = fmt if fmt in formats.WRITE[task.head] else "jsonl"
         with write_whole(run.path / "predictions" / f"{name}.{fmt}") as file:
             task.write(fmt, guess, file)
+        plots.of_scores(scores[name], run.path / "plots", name)
         low, high = scores[name]["interval"]  # of the task's main metric
         interval = f" (95 %: {low:.4f} to {high:.4f})" if metric == task.main_metric else ""
         say(f"{name} {metric} {scores[name][metric]:.4f}{interval}")

@@ -27,6 +27,13 @@ def scores_table(scores: dict[str, Any], unit: str, most: int = 0) -> list[str]:
     for name, entry in rows:
         values = " ".join(f"{entry[key]:>7.4f}" for key in ("precision", "recall", "f1"))
         lines.append(f"{name:<16} {values} {entry['support']:>7}")
+    matrix = scores.get("matrix", {"labels": []})
+    if 2 <= len(matrix["labels"]) <= _WIDE:
+        names = matrix["labels"]
+        wide = max(7, *map(len, names))
+        lines += ["", "right (rows) given as (columns):", " " * 16 + "".join(f" {name:>{wide}}" for name in names)]
+        for name, counts in zip(names, matrix["counts"], strict=True):
+            lines.append(f"{name:<16}" + "".join(f" {count:>{wide}}" for count in counts))
     if confusions := scores.get("confusions"):
         shown = ", ".join(f"{right} as {said} {count}" for right, said, count in confusions[:8])
         lines += ["", f"most often wrong: {shown}"]
@@ -41,6 +48,7 @@ def _data_line(entry: dict[str, Any]) -> str:
 
 
 _FEW = 200
+_WIDE = 8  # labels of which all confusions are shown
 _MOST = 40  # labels that a card lists
 _OPEN = ("cc0-1.0", "unicode-3.0", "mixed-open", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0")
 

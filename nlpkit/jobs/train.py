@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -44,14 +44,16 @@ def train(
     overwrite: bool = False,
     say: Say = lambda _: None,
     tick: Tick = lambda done, total, text: None,
+    change: Callable[[Data], Data] = lambda data: data,
 ) -> Path:
     """Run ``recipe`` in the folder ``out`` and return the folder of the model.
 
+    ``change`` makes the data of the run from that of the recipe (``jobs.series`` leaves rows out).
     A folder with an unfinished run of the same recipe is continued. Raises Preempted after a signal, with a
     checkpoint saved; InputError for bad data; RunError when the disk or the memory is full.
     """
     if recipe.model.family in WHOLE:
-        return whole.train(recipe, out, data_dir=data_dir, overwrite=overwrite, say=say, tick=tick)
+        return whole.train(recipe, out, data_dir=data_dir, overwrite=overwrite, say=say, tick=tick, change=change)
     from nlpkit.engine.session import Session
 
     with Signals() as signals:
@@ -64,7 +66,7 @@ def train(
             say = run.say if session.main else lambda _: None
             for note in session.notes:
                 say(f"note: {note}")
-            data = load_data(recipe, data_dir, say)
+            data = change(load_data(recipe, data_dir, say))
             task = ready(recipe, data, say)
             if session.main:
                 begin(run, recipe, data, session.device, session.world)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,16 @@ from nlpkit.tasks.base import Task, probabilities
 from nlpkit.tasks.classify import Classify
 
 
-def train(recipe: Recipe, out: Path, *, data_dir: Path | None, overwrite: bool, say: Say, tick: Tick) -> Path:
+def train(
+    recipe: Recipe,
+    out: Path,
+    *,
+    data_dir: Path | None,
+    overwrite: bool,
+    say: Say,
+    tick: Tick,
+    change: Callable[[Data], Data],
+) -> Path:
     """As ``jobs.train.train``. A run that was stopped begins again: these families keep no checkpoints."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise InputError(f"the family {recipe.model.family} trains in one process", "leave out accelerate launch")
@@ -29,7 +38,7 @@ def train(recipe: Recipe, out: Path, *, data_dir: Path | None, overwrite: bool, 
         run, continued = open_run(out, recipe, say, overwrite=overwrite)
         try:
             say = run.say
-            data = load_data(recipe, data_dir, say)
+            data = change(load_data(recipe, data_dir, say))
             task = ready(recipe, data, say)
             check(recipe)
             begin(run, recipe, data, "cpu", 1)

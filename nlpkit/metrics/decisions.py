@@ -54,7 +54,7 @@ class Decision:
 
     @classmethod
     def from_dict(cls, facts: dict[str, Any]) -> Decision:
-        return cls(float(facts["temperature"]), tuple(facts["shift"]), tuple(facts["bias"]))
+        return cls(float(facts["temperature"]), tuple(facts["shift"]), tuple(facts.get("bias", ())))
 
 
 def _logs(chances: Array, multi_label: bool) -> Array:
@@ -68,7 +68,7 @@ def _logs(chances: Array, multi_label: bool) -> Array:
 def learn(chances: Array, wanted: Array, *, multi_label: bool, shifts: bool) -> Decision:
     """The decision for raw (texts, labels) probabilities of texts whose labels ``wanted`` (0 or 1) are known.
 
-    Temperature and bias have the least cross-entropy. The shifts (where ``shifts``) have the best macro F1; those of one
+    Temperature and bias have the least cross-entropy. Shifts (where ``shifts``) have the best macro F1; those of one
     label a text are no larger than 1.5. Fewer than 30 texts teach nothing.
     """
     import numpy as np
