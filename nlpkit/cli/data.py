@@ -195,13 +195,15 @@ def check(
 ) -> None:
     """Report everything that is wrong or odd in files as path:line, what, fix; exit 1 if something is wrong.
 
+    Texts of one file are looked for in the files before it: name train, dev and test in this order.
+
     \b
     nlpkit data check my.conll
     nlpkit data check samples_ner --json
     """
-    from nlpkit.data.check import check as job
+    from nlpkit.data.check import check_all
 
-    found = [job(*source) for source in _sources(names, read, column, data_dir, "texts" if texts else "tokens")]
+    found = check_all(_sources(names, read, column, data_dir, "texts" if texts else "tokens"))
     if as_json:
         print_json([findings.as_dict() for findings in found])
     else:
@@ -297,7 +299,8 @@ def convert(
                 rows[number] = replace(row, tags=spans.from_iob2(inner, scheme or "iob2"))
     whole = io.StringIO()  # all or nothing
     if texts:
-        formats.named(to, kind).write(rows, whole)
+        several = any(row.labels is not None and len(row.labels) != 1 for row in rows)
+        formats.named(to, kind).write(rows, whole, multi_label=several)
     else:
         options.write(to, rows, whole, read=fmt, columns=columns, spans=are_spans)
     sys.stdout.write(whole.getvalue())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from nlpkit.data import check_texts
 from nlpkit.data.files import Problem
 from nlpkit.data.load import read_file
 from nlpkit.data.overlap import key
@@ -27,6 +29,7 @@ class Findings:
     labels: Counter[str] = field(default_factory=Counter)
     langs: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
+    texts: list[Row] = field(default_factory=list)  # the rows, where they are compared with those of other files
 
     @property
     def errors(self) -> list[Problem]:
@@ -78,7 +81,19 @@ def check(
             Problem(where, bare[0].line, "no-label", what, "training needs one for each", warning=True)
         )
     found.problems += _characters(where, rows, form) + _repeated(where, rows)
+    if kind == "texts":
+        found.problems += check_texts.problems(where, rows)
+        found.texts = rows
     found.problems.sort(key=lambda problem: problem.line)
+    return found
+
+
+def check_all(sources: Iterable[tuple[Any, ...]]) -> list[Findings]:
+    """``check`` for each source; texts are looked for in the sources before theirs."""
+    found = [check(*source) for source in sources]
+    by_path = {findings.path: findings for findings in found}
+    for path, problem in check_texts.across([(findings.path, findings.texts) for findings in found if findings.texts]):
+        by_path[path].problems.append(problem)
     return found
 
 
