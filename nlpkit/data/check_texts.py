@@ -82,7 +82,8 @@ def _contradictions(where: str, rows: Sequence[TextRow]) -> Iterator[Problem]:
             found.append((before, row))
     if found:
         a, b = found[0]
-        what = f"{len(found)} texts stand with other labels too, first `{_named(b)}` here and `{_named(a)}` on line {a.line}"
+        labels = f"`{_named(b)}` here and `{_named(a)}` on line {a.line}"
+        what = f"{len(found)} texts stand with other labels too, first {labels}"
         yield Problem(where, b.line, "contradiction", what, "decide for one label", warning=True)
 
 
@@ -110,7 +111,8 @@ def near(first: Sequence[TextRow], second: Sequence[TextRow]) -> list[tuple[Text
     """(row of ``second``, its copy in ``first``, similarity) where two texts share 80 % of their n-grams.
 
     The similarity is Jaccard's over n-grams of five characters, without case, punctuation, names and addresses.
-    Candidates are found by MinHash (Broder, 1997) in 16 bands of 4: of pairs just at 80 % two in ten thousand are missed.
+    Candidates are found by MinHash (Broder, 1997) in 16 bands of 4: of pairs just at 80 %
+    two in ten thousand are missed.
     """
     buckets: dict[tuple[int, bytes], list[int]] = {}
     grams = [_grams(row.whole) for row in first]

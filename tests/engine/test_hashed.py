@@ -13,8 +13,8 @@ from nlpkit.config import bundle_info
 from nlpkit.config.recipe import HashedScratch
 from nlpkit.data.rows import TextRow
 from nlpkit.engine import bundle
-from nlpkit.engine.hashed_training import train
 from nlpkit.engine.hashed import EPSILON, LEVELS, Hashed, hashes, pack
+from nlpkit.engine.hashed_training import train
 from nlpkit.errors import InputError
 
 SPEC = HashedScratch(dimensions=8, buckets=4096, kept=2048, draw=60, epochs=4, refine=2)
