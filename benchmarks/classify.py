@@ -323,7 +323,7 @@ def show_training(ours: dict[str, Any], peer: dict[str, Any]) -> None:
         theirs = peer.get(what)
         ratio = f"{ours[what] / theirs:.2f}" if theirs else "-"
         body.append([title, f"{ours[what]:.0f}", f"{theirs:.0f}" if theirs else "-", ratio])
-    body.append(["wrong on the training texts, %", f"{ours['wrong']:.1f}", f"{peer['wrong']:.1f}", "-"])
+    body.append(["macro F1 on the test splits", f"{ours['f1']:.2f}", f"{peer['f1']:.2f}", "-"])
     show("training (count: n-grams or TF-IDF; fit: the model of all texts)", ["", "nlpkit", "LogReg", "ratio"], body)
 
 
@@ -337,9 +337,8 @@ def write_texts(folder: str, data_dir: str, count: int) -> dict[str, Any]:
     for name in SENTIMENT:
         for row in rows_of(Source(card=name, split="train"), Path(data_dir)):
             pools.setdefault((name, row.label), []).append(row.text.split())
-        tried += [
-            (" ".join(row.text.split()), row.label) for row in rows_of(Source(card=name, split="test"), Path(data_dir))
-        ]
+        test = rows_of(Source(card=name, split="test"), Path(data_dir))
+        tried += [(" ".join(row.text.split()), row.label) for row in test]
     real = [(" ".join(words), label) for (_, label), texts in pools.items() for words in texts if words]
     draw.shuffle(real)
     found = dict(real[:count])
@@ -401,10 +400,7 @@ def learn_nlpkit(file: str, out: str) -> dict[str, Any]:
         "peak": watch.peaks["learned"],
         "end": watch.peaks["done"],
     }
-    predictor = Predictor(str(model))
-    gold = rows_of(source_of(file), None)
-    wrong = sum(row.label != right.label for row, right in zip(predictor(gold), gold, strict=True))
-    return {**found, "weights": predictor.model.weights(), "wrong": 100 * wrong / len(gold)}
+    return {**found, "weights": Predictor(str(model)).model.weights()}
 
 
 def learn_peer(file: str, test: str | None, rounds: int) -> dict[str, Any]:
@@ -421,10 +417,12 @@ def learn_peer(file: str, test: str | None, rounds: int) -> dict[str, Any]:
     found["fit"] = found["learn"] - found["count"]
     found["peak"] = peak()
     found["columns"] = values.shape[1]
-    found["wrong"] = 100 * float((model.predict(values) != labels).mean())
     if test is not None:
-        tried = [row.whole for row in rows_of(source_of(test), None)]
+        rows = rows_of(source_of(test), None)
+        tried = [row.whole for row in rows]
         found["predict"] = best(rounds, len(tried), lambda: model.predict(features.transform(tried)))
+        said = [(str(label),) for label in model.predict(features.transform(tried))]
+        found["f1"] = 100 * score([(row.label,) for row in rows], said, multi_label=False)["macro_f1"]
     return found
 
 
@@ -435,7 +433,9 @@ def predict(file: str, model: str, rounds: int) -> dict[str, float]:
     rows = rows_of(source_of(file), None)
     texts = [row.whole for row in rows]
     predictor = Predictor(model)
+    said = [(row.label or "",) for row in predictor(rows)]
     return {
+        "f1": 100 * score([(row.label,) for row in rows], said, multi_label=False)["macro_f1"],
         "scores": best(rounds, len(rows), lambda: predictor.model.logits(texts)),
         "predictor": best(rounds, len(rows), lambda: list(predictor(rows))),
     }
@@ -557,10 +557,12 @@ def tuned_by_trainer(**facts: Any) -> dict[str, float]:
         TrainingArguments,
         set_seed,
     )
+    from transformers.utils.logging import disable_progress_bar
 
     from nlpkit.config.recipe import Source
 
     quiet()
+    disable_progress_bar()
     began = time.process_time()
     tokenizer = AutoTokenizer.from_pretrained(facts["model"])
     rows: dict[str, list[Any]] = {}
@@ -575,9 +577,9 @@ def tuned_by_trainer(**facts: Any) -> dict[str, float]:
         for at, row in enumerate(part):
             yield {**{name: values[at] for name, values in found.items()}, "labels": number[row.label]}
 
-    def scored(part: Sequence[Any], logits: Any) -> dict[str, Any]:
-        guess = [(labels[at],) for at in logits.argmax(1).tolist()]
-        return score([(row.label,) for row in part], guess, multi_label=False)
+    def scored(found: Any) -> dict[str, Any]:
+        guess = [(labels[at],) for at in found.predictions.argmax(1).tolist()]
+        return score([(labels[at],) for at in found.label_ids.tolist()], guess, multi_label=False)
 
     set_seed(facts["seed"])
     names = {"num_labels": len(labels), "id2label": dict(enumerate(labels)), "label2id": number}
@@ -610,15 +612,14 @@ def tuned_by_trainer(**facts: Any) -> dict[str, float]:
             train_dataset=list(encoded(rows["train"])),
             eval_dataset=list(encoded(rows["dev"])),
             data_collator=DataCollatorWithPadding(tokenizer),
-            compute_metrics=lambda found: {"macro_f1": scored(rows["dev"], found.predictions)["macro_f1"]},
+            compute_metrics=lambda found: {"macro_f1": scored(found)["macro_f1"]},
         )
         at = time.process_time()
         run.train()
         spent = time.process_time() - at
-        logits = run.predict(list(encoded(rows["test"])), metric_key_prefix="test")
+        scores = scored(run.predict(list(encoded(rows["test"])), metric_key_prefix="test"))
         done = run.state.global_step
         chosen = (run.state.best_model_checkpoint or "-").rpartition("-")[2]
-    scores = scored(rows["test"], logits.predictions)
     told(f"Trainer, seed {facts['seed']}: best step {chosen}")
     return told_of(scores, facts, len(rows["train"]), spent, time.process_time() - began, done)
 

@@ -59,7 +59,7 @@ def classify(
     """
     from nlpkit.data import formats
     from nlpkit.data.explanations import FORMATS, write
-    from nlpkit.data.files import Strictly
+    from nlpkit.data.files import Lenient
     from nlpkit.jobs.explain import explain as job
     from nlpkit.jobs.predict import Predictor
     from nlpkit.jobs.signals import Signals
@@ -73,7 +73,7 @@ def classify(
         raise InputError("--top and --min-score say nothing beside --explain", "leave one of them out")
     usual = "jsonl" if fmt == "jsonl" else "text" if explain else "tsv"
     written = options.choice(to or usual, FORMATS if explain else formats.WRITE["texts"], "--to")
-    report = Strictly()
+    report = Lenient()
     rows = options.text_rows(files, text, read, column, report)
     at_terminal = not files and not text and sys.stdin.isatty()
     with Signals() as signals:

@@ -88,6 +88,7 @@ def langid(
     nlpkit langid corpus.txt --filter swh --min-score 0.9
     """
     from nlpkit.config.bundle_info import read as read_info
+    from nlpkit.data.files import Lenient
     from nlpkit.jobs import corpus
     from nlpkit.jobs import langid as job
     from nlpkit.jobs.predict import CHUNK
@@ -113,7 +114,7 @@ def langid(
         return
     shown = [options.choice(part.strip(), _COLUMNS, "--columns") for part in columns.split(",")]
     part = corpus.Shard.parse(shard) if shard else corpus.Shard()
-    report = job.Lenient()
+    report = Lenient()
     rows = part.rows(options.text_rows(files, text, read, column, report))
     at_terminal = not files and not text and sys.stdin.isatty()
     with Signals() as signals:

@@ -100,6 +100,17 @@ class Strictly:
         ]
 
 
+class Lenient(Strictly):
+    """Reads on where a byte is no UTF-8, or NUL: the character is replaced, counted and told."""
+
+    def __call__(self, problem: Problem) -> None:
+        if problem.code in ("utf-8", "nul"):
+            count, first = self.warnings.get(problem.code, (0, problem))
+            self.warnings[problem.code] = (count + 1, first)
+            return
+        super().__call__(problem)
+
+
 @contextmanager
 def open_bytes(path: str) -> Iterator[IO[bytes]]:
     """Open a file, or ``-`` (stdin, which stays open), unpacked where it is gzip or zstd.

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nlpkit.data.files import Strictly
 from nlpkit.data.rows import TextRow
 from nlpkit.jobs.predict import CHUNK, Predictor
 from nlpkit.metrics.codemixing import cmi
@@ -172,17 +171,6 @@ class Identifier:
 def mixing(found: Sequence[Word]) -> float:
     """The code-mixing index of a text from its words; those of no or unknown language do not count."""
     return cmi([None if word.label in (NO_LANGUAGE, UNKNOWN) else word.label for word in found])
-
-
-class Lenient(Strictly):
-    """Reads on where a byte is no UTF-8, or NUL: the character is replaced, counted and told."""
-
-    def __call__(self, problem: Any) -> None:
-        if problem.code in ("utf-8", "nul"):
-            count, first = self.warnings.get(problem.code, (0, problem))
-            self.warnings[problem.code] = (count + 1, first)
-            return
-        super().__call__(problem)
 
 
 def answers(

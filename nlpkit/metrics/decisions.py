@@ -77,21 +77,24 @@ def learn(chances: Array, wanted: Array, *, multi_label: bool, shifts: bool) -> 
         return Decision()
     logs = _logs(chances, multi_label)
     truth = wanted > 0
+    # Platt's (1999) smoothed targets: answers that are all right do not make a model endlessly sure
+    doubt = 1 / (len(logs) + 2)
+    target = np.where(truth, 1 - doubt, doubt / (1 if multi_label else max(1, logs.shape[1] - 1)))
 
     bias = np.zeros(logs.shape[1])
 
     def loss(log_temperature: float) -> float:
         scaled = logs / np.exp(log_temperature) + bias
         if multi_label:
-            return _yes_or_no(scaled, truth)
+            return _yes_or_no(scaled, target)
         total = np.logaddexp.reduce(scaled, axis=1)
-        return float((total - (scaled * truth).sum(1)).mean())
+        return float((total - (scaled * target).sum(1)).mean())
 
     temperature = 1.0
     for _ in range(4 if multi_label else 1):
         temperature = round(float(np.exp(_least(loss, -3.0, 3.0))), 4)
         for label in range(len(bias) if multi_label else 0):
-            bias[label] = _bias(logs[:, label] / temperature, truth[:, label])
+            bias[label] = _bias(logs[:, label] / temperature, target[:, label])
     told = tuple(bias.tolist()) if multi_label else ()
     scaled = logs / temperature + bias
     if not multi_label:
@@ -102,16 +105,16 @@ def learn(chances: Array, wanted: Array, *, multi_label: bool, shifts: bool) -> 
     return Decision(temperature, tuple(round(float(value), 4) for value in found), told)
 
 
-def _bias(logits: Array, truth: Array) -> float:
+def _bias(logits: Array, target: Array) -> float:
     """What is best added to the log-odds of one label."""
-    return round(_least(lambda moved: _yes_or_no(logits + moved, truth), -5.0, 5.0), 4)
+    return round(_least(lambda moved: _yes_or_no(logits + moved, target), -5.0, 5.0), 4)
 
 
-def _yes_or_no(logits: Array, truth: Array) -> float:
+def _yes_or_no(logits: Array, target: Array) -> float:
     """Mean cross-entropy of decisions from their log-odds."""
     import numpy as np
 
-    return float(np.logaddexp(0, np.where(truth, -logits, logits)).mean())
+    return float((np.logaddexp(0, logits) - target * logits).mean())
 
 
 def _least(loss: Any, low: float, high: float) -> float:
