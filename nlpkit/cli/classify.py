@@ -63,6 +63,7 @@ def classify(
     from nlpkit.jobs.explain import explain as job
     from nlpkit.jobs.predict import Predictor
     from nlpkit.jobs.signals import Signals
+    from nlpkit.tasks.base import TextTask
 
     stderr.quiet = quiet
     options.choice(precision, ("fp32", "bf16", "int8"), "--precision")
@@ -87,7 +88,9 @@ def classify(
         else:
             filled = _filled(waiting, predictor, signals.poll, min_score, at_terminal)
             tabled = _Tabled(filled)
-            predictor.task.write(written, filled if written == "jsonl" else tabled, sys.stdout)
+            task = predictor.task
+            assert isinstance(task, TextTask)
+            task.write(written, filled if written == "jsonl" else tabled, sys.stdout, best=top)
             if tabled.changed:
                 stderr.say(
                     f"note: {tabled.changed} texts held tabs or line breaks, written as blanks: --to jsonl keeps them"
@@ -124,8 +127,8 @@ class _Tabled:
         for row in self.rows:
             text, text_b = _flat(row.text), None if row.text_b is None else _flat(row.text_b)
             self.changed += (text, text_b) != (row.text, row.text_b)
-            extra = {name: _flat(value) for name, value in row.extra.items() if name != "json"}
-            yield replace(row, text=text, text_b=text_b, extra=extra, scores=row.scores or ())
+            extra = {name: _flat(value) for name, value in row.extra.items()}
+            yield replace(row, text=text, text_b=text_b, extra=extra)
 
 
 def _flat(text: str) -> str:

@@ -108,13 +108,18 @@ def evaluate(
         else:
             source = file_source(str(gold), learned)
         right = job.load_gold(source, data_dir, stderr.say, task)
+        files = [] if model is not None else [str(guess)]
+        files += [baseline] if baseline is not None and Path(baseline).is_file() else []
+        sides = {
+            name: job.load_gold(file_source(name, learned), data_dir, stderr.say, task, "guessed") for name in files
+        }
         if predictor is None:
-            judge = job.scorer(task, right.rows)
+            judge = job.scorer(task, [row for side in (right, *sides.values()) for row in side.rows])
         signals.poll()
 
         def outputs(name: str, reader: Predictor | None) -> tuple[list[TokenRow], list[TokenRow]]:
             if reader is None:
-                return job.compare(right, file_source(name, learned), judge, task or "ner", data_dir, stderr.say)
+                return job.compare(right, sides[name], judge, stderr.say)
             return job.run_model(right, reader, signals.poll)
 
         rows, found = outputs(str(model or guess), predictor)

@@ -47,7 +47,7 @@ def _typos(where: str, rows: Sequence[TextRow]) -> Iterator[Problem]:
         for other in sorted(counts, key=lambda name: -counts[name]):
             if other == label or counts[other] < count or (counts[other] == count and other > label):
                 continue
-            same = _plain(other) == _plain(label)
+            same = _plain(other) == _plain(label) != ""
             if same or (counts[other] >= _RARE * count and _alike(label, other)):
                 what = f"the label `{label}` ({count} texts) looks like `{other}` ({counts[other]})"
                 fix = f"one label? rename: {{{label}: {other}}}"

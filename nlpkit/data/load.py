@@ -16,7 +16,7 @@ from nlpkit.config.explain import unknown
 from nlpkit.config.recipe import Source
 from nlpkit.data import formats
 from nlpkit.data.files import Report, Strictly, open_bytes, read_lines
-from nlpkit.data.rows import Row, TextRow
+from nlpkit.data.rows import JSON, Row, TextRow
 from nlpkit.errors import InputError
 from nlpkit.text.langcodes import parse
 
@@ -144,7 +144,7 @@ def _labeled(found: list[Row], label: str) -> list[Row]:
 def _other(row: Row, column: str) -> str:
     """What stands in a column that the format has no use for. Raises InputError where there is none."""
     if column not in row.extra:
-        known = [name for name in row.extra if name != "json"]
+        known = [name for name in row.extra if name != JSON]
         raise unknown("column", column, known, "other columns: " + (", ".join(known) or "none"))
     return str(row.extra[column])
 

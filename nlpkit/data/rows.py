@@ -89,11 +89,17 @@ class TextRow:
         return replace(self, scores=tuple(scores))
 
 
+JSON = "\0json"  # the key of ``extra`` for what a JSON row holds besides; no column of a table can be called so
 BAR = "|"  # between the labels of a text, in a table
 SEPARATOR = "</s>"  # between the texts of a pair
 
 
 Row = Any  # a TokenRow or a TextRow; the task knows which
+
+
+def control(label: str) -> bool:
+    """Whether a label holds a control character, which no table, picture or page can show."""
+    return any(ord(char) < 32 or 127 <= ord(char) < 160 for char in label)
 
 
 def surface(row: TokenRow) -> tuple[str, Sequence[tuple[int, int]]]:

@@ -106,7 +106,9 @@ def load_base(
 
 def load(folder: Path, labels: Sequence[str], *, pooling: str, multi_label: bool) -> TextHead:
     """A model that was saved by ``TextHead``."""
-    encoder = read(_kind(pooling), folder, dtype=torch.float32, use_safetensors=True)
+    encoder, found = read(_kind(pooling), folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True)
+    if pooling == "cls" and (missing := sorted(found["missing_keys"])):
+        raise InputError(f"`{folder}` has no weights for {missing[0]}: it was not trained to classify texts")
     model = TextHead(encoder, labels, pooling=pooling, multi_label=multi_label)
     if pooling != "cls":
         try:

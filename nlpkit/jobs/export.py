@@ -17,6 +17,7 @@ from nlpkit.data.rows import TokenRow
 from nlpkit.data.tokenize import blank
 from nlpkit.errors import CheckFailed, InputError
 from nlpkit.jobs.predict import Predictor
+from nlpkit.tasks import named
 
 TARGETS = ("spacy", "onnx")
 Say = Callable[[str], None]
@@ -59,6 +60,8 @@ def export(model: str, target: str, out: Path, say: Say = lambda _: None) -> Pat
     if not Path(model).is_dir():
         raise InputError(f"no model folder `{model}`", "see `nlpkit model list`")
     info = bundle_info.read(Path(model))
+    if named(info["task"]).head == "texts":
+        raise InputError(f"`{model}` is a model for {info['task']}: export is for models that label words")
     temporary = out.with_name(f".{out.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nlpkit.config import bundle_info, places
-from nlpkit.data.rows import TokenRow
+from nlpkit.data.rows import TextRow, TokenRow
 from nlpkit.errors import InputError
 from nlpkit.tasks import named
 
@@ -43,7 +43,7 @@ def check(model: str) -> str:
 
     predictor = Predictor(model)
     if predictor.task.head == "texts":
-        if len(predictor.answers(["nlpkit checks this model."])) != 1:
+        if len(list(predictor([TextRow("1", "nlpkit checks this model.")]))) != 1:
             raise InputError(f"`{model}` does not answer for every text")
     else:
         row = TokenRow("1", ("nlpkit", "checks", "this", "model", "."))

@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from pydantic import ValidationError
+
 from nlpkit.data.features import Feature, Output, WordTagger
 from nlpkit.data.files import Report, Strictly
 from nlpkit.data.load import read_file
@@ -85,7 +87,13 @@ class Predictor:
                 f"nlpkit {self.info['task']} --model {model}",
             )
         task_class = named(self.info["task"])
-        self.task: Task = task_class(task_class.Options.model_validate(self.info["options"]), self.info["labels"])
+        try:
+            options = task_class.Options.model_validate(self.info["options"])
+        except ValidationError:
+            raise InputError(
+                f"`{model}`: `options` in bundle.json is damaged", "copy or train the model again"
+            ) from None
+        self.task: Task = task_class(options, self.info["labels"])
         self.columns: dict[str, int | str] = self.info.get("columns", {})
         self._model = bundle.prepared(self._bundle, precision)
         self._batch_tokens = batch_tokens or 1024

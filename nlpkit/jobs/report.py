@@ -78,6 +78,11 @@ def _dataset(use: str, entries: list[dict[str, Any]]) -> dict[str, str]:
     return {"name": f"{len(entries)} sets together ({use})", "type": "several"}
 
 
+def plain(text: str) -> str:
+    """Text that Markdown does not take for HTML."""
+    return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
 def base_name(name: str) -> str:
     """A Hub id as it is, of a folder its name only: a card says nothing of the machine it was made on."""
     return Path(name).name if Path(name).is_dir() else name
@@ -150,7 +155,7 @@ def model_card(
         "---", strict_yaml.dumps(front).strip(), "---", "",
         f"# {recipe.about}", "",
         f"A model for {recipe.task}, {origin} with nlpkit {info['nlpkit']}.", "",
-        f"Labels: {', '.join(labels)}." if len(labels) <= _MOST else f"{len(labels)} labels.", "",
+        f"Labels: {plain(', '.join(labels))}." if len(labels) <= _MOST else f"{len(labels)} labels.", "",
         "## Data", "", *[_data_line(entry) for entry in data], "",
     ]  # fmt: skip
     if licences:
@@ -172,7 +177,7 @@ def model_card(
     if not scores:
         parts += ["Not scored: the run had no dev or test rows.", ""]
     if more := task(task.Options(), labels).card(info, scores):
-        parts += [*more, ""]
+        parts += [*map(plain, more), ""]
     parts += _of_cards(data, "Sources and licences")
     parts += ["## Use", "", "```", f"echo 'TEXT' | nlpkit {recipe.task} --model FOLDER", "```", ""]
     if library == "transformers" and task.head == "tokens" and "tagger" not in info:

@@ -42,9 +42,9 @@ def folds(recipe: Recipe, out: Path, *, data_dir: Path | None, overwrite: bool, 
     plain = recipe.model_copy(update={"evaluate": recipe.evaluate.model_copy(update={"folds": None})})
     if not overwrite and (out / "folds.json").is_file():
         raise InputError(f"`{out}` holds finished folds", "--overwrite, or another folder: --out DIR")
-    model = _run(plain, out, lambda data: data, data_dir, overwrite, say, tick)
     data = load_data(plain, data_dir, lambda _: None)
     part_of = _parts(data.train[0], count, recipe.seed)
+    model = _run(plain, out, lambda data: data, data, data_dir, overwrite, say, tick)
     gold: list[Row] = []
     guess: list[Row] = []
     each = []
@@ -56,7 +56,7 @@ def folds(recipe: Recipe, out: Path, *, data_dir: Path | None, overwrite: bool, 
         def held_out(found: Data, number: int = number) -> Data:
             return _held_out(found, part_of, number)
 
-        folder = _run(plain, out / "folds" / f"{number + 1:02d}", held_out, data_dir, False, say, tick)
+        folder = _run(plain, out / "folds" / f"{number + 1:02d}", held_out, data, data_dir, False, say, tick)
         predictor = Predictor(str(folder))
         rows = held_out(data).test
         filled = list(predictor(rows))
@@ -88,6 +88,7 @@ def curve(
     metric = recipe.evaluate.select or named(recipe.task).main_metric
     if not recipe.evaluate.dev and not recipe.evaluate.test:
         raise InputError("a curve needs rows to score", "data.dev=FILE, or evaluate.test in the recipe")
+    data = load_data(recipe, data_dir, lambda _: None)
     points = []
     for share in sorted(set(shares)):
         say(f"{share} % of the training rows")
@@ -96,7 +97,7 @@ def curve(
             return _share(found, share, recipe.seed)
 
         folder = out / f"curve-{share:03d}"
-        model = _run(recipe, folder, cut, data_dir, overwrite, say, tick)
+        model = _run(recipe, folder, cut, data, data_dir, overwrite, say, tick)
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         facts = json.loads((folder / "data.json").read_text(encoding="utf-8"))
         rows = sum(entry["rows"] for entry in facts if entry["use"].startswith("train"))
@@ -120,12 +121,26 @@ _USES = ("dev", "test")
 
 
 def _run(
-    recipe: Recipe, folder: Path, change: Change, data_dir: Path | None, overwrite: bool, say: Say, tick: Tick
+    recipe: Recipe,
+    folder: Path,
+    change: Change,
+    data: Data,
+    data_dir: Path | None,
+    overwrite: bool,
+    say: Say,
+    tick: Tick,
 ) -> Path:
-    """One training, unless it is done already."""
+    """One training, unless it is done already. What was begun with other rows is refused, not mixed in."""
+    if (folder / "data.json").is_file() and not overwrite:
+        old = json.loads((folder / "data.json").read_text(encoding="utf-8"))
+        if old != json.loads(json.dumps(change(data).record)):
+            raise InputError(
+                f"`{folder}` was trained on other rows than those asked for",
+                "--overwrite, or another folder: --out DIR",
+            )
     if (folder / DONE).is_file() and not overwrite:
-        old = strict_yaml.loads((folder / "recipe.yaml").read_text(encoding="utf-8"))[0]
-        if not differing(old, strict_yaml.loads(to_yaml(recipe))[0]):
+        before = strict_yaml.loads((folder / "recipe.yaml").read_text(encoding="utf-8"))[0]
+        if not differing(before, strict_yaml.loads(to_yaml(recipe))[0]):
             return folder / "model"
     return job.train(recipe, folder, data_dir=data_dir, overwrite=overwrite, say=say, tick=tick, change=change)
 
@@ -160,14 +175,16 @@ def _held_out(data: Data, part_of: Sequence[int], number: int) -> Data:
     """The data with one part of the training rows as the test rows."""
     kept = [at for at, part in enumerate(part_of) if part != number]
     test = [row for row, part in zip(data.train[0], part_of, strict=True) if part == number]
-    record = [entry for entry in data.record if entry["use"] != "test"]
-    first = next(entry for entry in record if entry["use"].startswith("train"))
+    learned = [{**entry, "rows": len(kept)} if entry["use"] == "train" else entry for entry in data.record]
+    record = [entry for entry in learned if entry["use"] != "test"]
+    first = next(entry for entry in record if entry["use"] == "train")
+    part = {"held_out": number + 1, "folds": max(part_of) + 1}
     return replace(
         data,
         train=[[data.train[0][at] for at in kept]],
         sources=[[data.sources[0][at] for at in kept]],
         test=test,
-        record=[*record, {**first, "use": "test", "rows": len(test), "held_out": number + 1}],
+        record=[*record, {**first, "use": "test", "rows": len(test), **part}],
     )
 
 
@@ -176,6 +193,14 @@ def _share(data: Data, share: int, seed: int) -> Data:
     train, sources = [], []
     for number, rows in enumerate(data.train):
         order = random.Random(f"{seed}-{number}").sample(range(len(rows)), len(rows))
+        first: dict[
+            str, int
+        ] = {}  # the first text of each label comes first, so that a small share teaches all of them
+        for at in order:
+            for tag in rows[at].tags or ():
+                first.setdefault(tag, at)
+        ahead = set(first.values())
+        order = sorted(order, key=ahead.__contains__, reverse=True)
         kept = sorted(order[: math.ceil(len(rows) * share / 100)])
         train.append([rows[at] for at in kept])
         sources.append([data.sources[number][at] for at in kept])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,7 +35,7 @@ class Decision:
             return raw
         found = _logs(raw, multi_label) / self.temperature
         if multi_label:
-            return 1 / (1 + np.exp(-(found + np.array(self.bias))))
+            return 1 / (1 + np.exp(-(found + np.array(self.bias or 0.0))))
         found = np.exp(found - found.max(1, keepdims=True))
         return found / found.sum(1, keepdims=True)
 
@@ -53,7 +54,13 @@ class Decision:
         return {"temperature": self.temperature, "shift": list(self.shift), "bias": list(self.bias)}
 
     @classmethod
-    def from_dict(cls, facts: dict[str, Any]) -> Decision:
+    def from_dict(cls, facts: dict[str, Any], labels: int) -> Decision:
+        """What ``as_dict`` gave. Raises ValueError, TypeError or KeyError for what no decision on ``labels`` can be."""
+        numbers = [facts["temperature"], *facts["shift"], *facts.get("bias", ())]
+        if not all(math.isfinite(float(number)) for number in numbers) or float(numbers[0]) <= 0:
+            raise ValueError("a number that is none")
+        if any(len(part) not in (0, labels) for part in (facts["shift"], facts.get("bias", ()))):
+            raise ValueError("not as many numbers as labels")
         return cls(float(facts["temperature"]), tuple(facts["shift"]), tuple(facts.get("bias", ())))
 
 

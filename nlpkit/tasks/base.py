@@ -207,8 +207,9 @@ class TextTask(Task):
     def wanted(self, row: TextRow) -> list[str]:
         return list(row.labels or ())
 
-    def write(self, fmt: str, rows: Iterable[TextRow], file: IO[str]) -> None:
-        formats.named(fmt, "texts").write(rows, file, multi_label=self.multi_label)
+    def write(self, fmt: str, rows: Iterable[TextRow], file: IO[str], *, best: int = 1) -> None:
+        """Write answers, with so many of the ``best`` labels where there is more than one."""
+        formats.named(fmt, "texts").write(rows, file, multi_label=self.multi_label, best=best)
 
     def encode(self, rows: Sequence[TextRow], tokenizer: Pieces, max_length: int, *, learn: bool) -> list[Feature]:
         """Windows that do not overlap; each shows its stretch as one word, and carries all labels of the text."""

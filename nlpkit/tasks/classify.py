@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from nlpkit.config.explain import unknown
 from nlpkit.data.rows import BAR, TextRow
 from nlpkit.errors import InputError
 from nlpkit.metrics import label_sets
@@ -52,7 +53,18 @@ class Classify(TextTask):
 
     @classmethod
     def guess_options(cls, rows: Sequence[TextRow]) -> Any:
-        return cls.Options(multi_label=any(row.labels is not None and len(row.labels) != 1 for row in rows))
+        """Any number of labels where a row shows it, or where parts of ``a|b`` are labels of other rows."""
+        names = {label for row in rows for label in row.labels or ()}
+        several = any(row.labels is not None and len(row.labels) != 1 for row in rows)
+        return cls.Options(multi_label=several or any(BAR in name and names & set(name.split(BAR)) for name in names))
+
+    @classmethod
+    def find_labels(cls, rows: Iterable[TextRow], options: Any) -> list[str]:
+        found = super().find_labels(rows, options)
+        wanted = (options.official or "").removeprefix("f1:")
+        if (options.official or "").startswith("f1:") and wanted not in found:
+            raise unknown("label", wanted, found, "options.official names a label of the training rows")
+        return found
 
     @classmethod
     def prepare(cls, row: TextRow, options: Any, scheme: str, mend: bool) -> TextRow:
@@ -85,7 +97,12 @@ class Classify(TextTask):
 
     def use(self, info: dict[str, Any]) -> None:
         if found := info.get("decision"):
-            self.decision = Decision.from_dict(found)
+            try:
+                self.decision = Decision.from_dict(found, len(self.labels))
+            except (ValueError, TypeError, KeyError) as error:
+                raise InputError(
+                    f"`decision` in bundle.json is damaged: {error}", "copy or train the model again"
+                ) from None
 
     def matrix(self, rows: Sequence[TextRow]) -> Array:
         """(rows, labels) 1 for the labels of each row."""
@@ -181,7 +198,7 @@ class Classify(TextTask):
             moved = ", ".join(f"{a} {b:+.2f}" for a, b in zip(info["labels"], decision["shift"], strict=True))
             lines.append(
                 "Labels are given for the best macro F1 on held-out rows, which may not be the most probable ones: "
-                f"log-{'odds' if info['options'].get('several') else 'probabilities'} are moved by {moved}."
+                f"log-{'odds' if info['options'].get('multi_label') else 'probabilities'} are moved by {moved}."
             )
         return lines
 

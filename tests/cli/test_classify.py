@@ -53,8 +53,8 @@ def test_top_min_score_and_the_columns_it_came_with(cli: Cli, model: str, tmp_pa
     path.write_text('id\ttext\tsource\n7\tthe "sweet mango\tx\n8\tzzz\ty\n', encoding="utf-8")
     found = cli("classify", "-m", model, str(path), "--top", "2", "--min-score", "0.8")
     head, first, second = (line.split("\t") for line in found.out.splitlines())
-    assert head == ["text", "label", "score", "label1", "score1", "label2", "score2", "source"]
-    assert (first[0], first[1], first[3], first[-1]) == ('the "sweet mango', "liked", "liked", "x")
+    assert head == ["text", "label", "score", "label1", "score1", "label2", "score2", "id", "source"]
+    assert (first[0], first[1], first[3], first[-2:]) == ('the "sweet mango', "liked", "liked", ["7", "x"])
     assert second[1:3] == ["", ""]  # not probable enough
     assert float(first[4]) + float(first[6]) == pytest.approx(1, abs=2e-4)
 

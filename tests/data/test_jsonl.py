@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlpkit.data.rows import TokenRow, surface
+from nlpkit.data.rows import JSON, TokenRow, surface
 from nlpkit.text.spans import from_spans, to_spans
 from nlpkit.text.tokens import words
 
@@ -306,7 +306,7 @@ def test_written_offsets_give_the_entity(read, dump, row: TokenRow) -> None:
         assert data["text"][item["start"] : item["end"]] == item["text"]
     assert len(data["entities"]) == len(to_spans(row.tags or ()))
     (again,) = read(written, "jsonl")
-    assert json.loads(again.extra["json"]) == {"entities": data["entities"]}  # for a writer that has none of its own
+    assert json.loads(again.extra[JSON]) == {"entities": data["entities"]}  # for a writer that has none of its own
     assert replace(again, extra={}) == row
 
 

@@ -13,7 +13,7 @@ from nlpkit.config.recipe import Source
 from nlpkit.data import formats
 from nlpkit.data.files import Problem, Strictly, read_lines
 from nlpkit.data.load import read_file, require_tags, rows
-from nlpkit.data.rows import TextRow
+from nlpkit.data.rows import JSON, TextRow
 from nlpkit.errors import InputError
 
 
@@ -104,7 +104,7 @@ def test_a_table_refuses_what_it_cannot_hold() -> None:
     with pytest.raises(InputError, match="a sign that tsv cannot hold"):
         formats.named("tsv", "texts").write([TextRow("1", "a\tb", ("x",))], io.StringIO())
     with pytest.raises(InputError, match="a table cannot hold"):
-        formats.named("tsv", "texts").write([TextRow("1", "a", ("x",), extra={"json": "{}"})], io.StringIO())
+        formats.named("tsv", "texts").write([TextRow("1", "a", ("x",), extra={JSON: "{}"})], io.StringIO())
 
 
 def source(tmp_path: Path, content: str, **more: object) -> list[TextRow]:

@@ -128,11 +128,11 @@ def test_mean_pooling_is_the_mean_of_a_words_logits_whatever_the_padding() -> No
     head = WordHead(net, LABELS, pooling="mean", crf=False)
     rows = features([2, 4])
     with torch.inference_mode():
-        batch = batches.collate(rows, 0, "cpu", learn=False, words=True)
+        batch = batches.collate(rows, 0, "cpu", learn=False, reads="words")
         found = head(**batch).logits
         plain = net(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
         assert torch.allclose(found[1, 1], plain[1, 3:5].mean(0), atol=1e-5)
-        alone = head(**batches.collate(rows[:1], 0, "cpu", learn=False, words=True)).logits
+        alone = head(**batches.collate(rows[:1], 0, "cpu", learn=False, reads="words")).logits
     assert torch.allclose(found[0, :2], alone[0], atol=1e-5)
 
 
@@ -142,7 +142,7 @@ def test_first_pooling_with_labels_by_word_equals_the_plain_loss() -> None:
     with torch.inference_mode():
         plain = loop.loss_of(net, batches.collate(rows, 0, "cpu", learn=True), 0.0)
         head = WordHead(net, LABELS, pooling="first", crf=False)
-        by_words = loop.loss_of(head, batches.collate(rows, 0, "cpu", learn=True, words=True), 0.0)
+        by_words = loop.loss_of(head, batches.collate(rows, 0, "cpu", learn=True, reads="words"), 0.0)
     assert float(plain) == pytest.approx(float(by_words), rel=1e-5)
     assert with_head(net, LABELS) is net
 
@@ -223,7 +223,7 @@ def test_a_crf_sees_the_words_around_its_own_so_an_entity_crosses_windows() -> N
     assert found[1].first > 0
     head = WordHead(encoder(), LABELS, pooling="first", crf=True)
     with torch.no_grad():
-        loss = head(**batches.collate(found, 0, "cpu", learn=True, words=True))
+        loss = head(**batches.collate(found, 0, "cpu", learn=True, reads="words"))
         head.encoder.classifier.bias.data = torch.tensor([0.0, 0.0, 30.0])  # I-PER wherever it may stand
     assert float(loss) < 1000
     outputs = scores(head, found, 0)

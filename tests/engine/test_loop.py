@@ -71,7 +71,7 @@ def test_loss_falls() -> None:
 
 
 def test_out_of_memory_halves_the_batch_and_gives_the_same_weights() -> None:
-    def scarce(net, batch, smoothing, weights):
+    def scarce(net, batch, smoothing, weights, focal):
         if len(batch["labels"]) > 4:
             raise torch.OutOfMemoryError("fake")
         return loop.loss_of(net, batch, smoothing)
@@ -83,7 +83,7 @@ def test_out_of_memory_halves_the_batch_and_gives_the_same_weights() -> None:
 
 
 def test_out_of_memory_with_one_row_is_an_error_with_a_way_out() -> None:
-    def never(net, batch, smoothing, weights):
+    def never(net, batch, smoothing, weights, focal):
         raise torch.OutOfMemoryError("fake")
 
     with pytest.raises(RunError, match="out of memory") as caught:
@@ -109,7 +109,7 @@ def test_prediction_halves_too_and_its_answer_does_not_depend_on_the_batches() -
 
 
 def test_a_loss_that_is_no_number_stops_the_run() -> None:
-    def broken(net, batch, smoothing, weights):
+    def broken(net, batch, smoothing, weights, focal):
         return loop.loss_of(net, batch, smoothing) * float("nan")
 
     with pytest.raises(RunError, match="loss is nan"):

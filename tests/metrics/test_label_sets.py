@@ -73,7 +73,7 @@ def test_a_temperature_without_bias_keeps_the_best_label() -> None:
     assert (told.argmax(1) == chances.argmax(1)).all()
     assert np.allclose(told.sum(1), 1)
     assert learn(chances[:20], wanted[:20], multi_label=False, shifts=True) == Decision()
-    assert Decision.from_dict(decision.as_dict()) == decision
+    assert Decision.from_dict(decision.as_dict(), 3) == decision
 
 
 def test_reliability_bins() -> None:

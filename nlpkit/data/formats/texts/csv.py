@@ -12,6 +12,7 @@ from nlpkit.data.formats.texts import tsv
 from nlpkit.data.rows import TextRow
 
 PLACES = tsv.PLACES
+csv.field_size_limit(1 << 30)  # a field may be as long as a line
 
 
 def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]) -> Iterator[TextRow]:
@@ -30,7 +31,7 @@ def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]
     return tsv.rows(records(), where, report, columns)
 
 
-def write(rows: Iterable[TextRow], file: IO[str], *, multi_label: bool = False) -> None:
+def write(rows: Iterable[TextRow], file: IO[str], *, multi_label: bool = False, best: int | None = None) -> None:
     """Write what ``tsv`` writes, quoted where it must be."""
 
     def line(_: TextRow, fields: Sequence[str]) -> str:
@@ -38,4 +39,4 @@ def write(rows: Iterable[TextRow], file: IO[str], *, multi_label: bool = False) 
         csv.writer(text, lineterminator="\n").writerow(fields)
         return text.getvalue()
 
-    tsv.write_table(rows, file, line, multi_label=multi_label)
+    tsv.write_table(rows, file, line, multi_label=multi_label, best=best)

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from nlpkit.data.files import Lines, Problem, Report
 from nlpkit.data.formats.json_lines import Bad, objects
-from nlpkit.data.rows import TextRow
+from nlpkit.data.rows import JSON, TextRow, control
 
 PLACES = ("text", "text_b", "label", "labels", "lang", "id", "count")  # what `columns` may name
 _OWN = ("text", "text_b", "label", "labels", "score", "scores", "top")
@@ -45,7 +45,7 @@ def _row(data: dict[str, Any], keys: dict[str, str], number: int, count: int) ->
             raise Bad("count", f"the count `{count_of}` is no number above 0", "write digits")
         extra["count"] = str(count_of)
     if others:
-        extra["json"] = json.dumps(others, ensure_ascii=False)
+        extra[JSON] = json.dumps(others, ensure_ascii=False)
     return TextRow(
         str(count if ident is None else ident),
         text,
@@ -62,17 +62,20 @@ def _labels(value: Any, key: str) -> tuple[str, ...] | None:
     found = value if isinstance(value, list) else [] if value in (None, "") else [value]
     if any(isinstance(label, bool) or not isinstance(label, str | int) or label == "" for label in found):
         raise Bad("json", f"`{key}` is no string", "write the name of the label, or a list of names")
-    return tuple(dict.fromkeys(str(label) for label in found)) if found or isinstance(value, list) else None
+    names = [str(label).strip() for label in found]
+    if not all(names) or any(map(control, names)):
+        raise Bad("label", f"`{key}` holds an empty label or a control character", "write the name of the label")
+    return tuple(dict.fromkeys(names)) if names or isinstance(value, list) else None
 
 
-def write(rows: Iterable[TextRow], file: IO[str], *, multi_label: bool = False) -> None:
+def write(rows: Iterable[TextRow], file: IO[str], *, multi_label: bool = False, best: int | None = None) -> None:
     """One object a row: id, lang, text, pair, label and score, the best labels (``top``), and the keys it came with.
 
     ``multi_label``: a row has any number of labels: then there are lists, ``labels`` and ``scores``.
     """
     for row in rows:
-        data: dict[str, Any] = {"id": row.id, **json.loads(row.extra.get("json", "{}"))}
-        data |= {name: value for name, value in row.extra.items() if name != "json" and name not in data}
+        data: dict[str, Any] = {"id": row.id, **json.loads(row.extra.get(JSON, "{}"))}
+        data |= {name: value for name, value in row.extra.items() if name != JSON and name not in data}
         if row.lang:
             data["lang"] = row.lang
         data["text"] = row.text
@@ -86,6 +89,6 @@ def write(rows: Iterable[TextRow], file: IO[str], *, multi_label: bool = False) 
             data["label"] = row.labels[0] if len(row.labels) == 1 else list(row.labels)
             if row.score is not None:
                 data["score"] = round(row.score, 4)
-        if row.others:
+        if row.others and (best or 0) > 1:
             data["top"] = [{"label": label, "score": round(score, 4)} for label, score in row.others]
         file.write(json.dumps(data, ensure_ascii=False) + "\n")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO
 
 from nlpkit.data.files import Lines, Problem, Report
-from nlpkit.data.rows import BAR, TextRow, refuse
+from nlpkit.data.rows import BAR, JSON, TextRow, control, refuse
 from nlpkit.errors import InputError
 
 PLACES = ("text", "text_b", "label", "labels", "lang", "id", "count")  # what `columns` may name
@@ -36,6 +36,10 @@ def rows(
         records = itertools.chain([head], records)
     else:
         names = list(head[1])
+    if twice := [name for name in names if names.count(name) > 1]:
+        what = f"two columns are called `{twice[0]}`"
+        report(Problem(where, head[0], "header", what, "give each column a name of its own"))
+        return
     at = {}
     for name in PLACES:
         wanted = str(columns.get(name, name))
@@ -45,7 +49,8 @@ def rows(
             what = f"no column `{wanted}`, there are " + ", ".join(f"`{name}`" for name in names)
             report(Problem(where, head[0], "header", what, f"name it: --column {name}=..., columns: {{{name}: ...}}"))
             return
-    others = [(place, name) for place, name in enumerate(names) if place not in at.values()]
+    own = {place for name, place in at.items() if name not in ("id", "lang")}  # those two are also written back
+    others = [(place, name) for place, name in enumerate(names) if place not in own]
     count = 0
     for number, fields in records:
         if len(fields) != len(names):
@@ -60,20 +65,23 @@ def rows(
                 report(Problem(where, number, "count", what, "write digits"))
                 continue
             extra["count"] = fields[at["count"]]
-        label = fields[at["labels"]] if "labels" in at else fields[at["label"]] if "label" in at else None
-        labels = None if not label else label.split(BAR) if "labels" in at else [label]
-        if labels and any(label != label.strip() for label in labels):
+        several = "labels" in at
+        label = fields[at["labels"]] if several else fields[at["label"]] if "label" in at else ""
+        labels = label.split(BAR) if several else [label]
+        if any(label != label.strip() for label in labels):
             what = f"the label {label!r} begins or ends with a blank"
             report(Problem(where, number, "label", what, "read without it", warning=True))
             labels = [label.strip() for label in labels]
-        if labels is not None and not all(labels):
-            what = f"one of the labels {label!r} is empty"
+        if not any(labels):
+            labels = []  # in a column `labels` a text that has none of them, in `label` one that nobody labeled
+        if not all(labels) or any(map(control, labels)):
+            what = f"the labels {label!r} hold an empty one or a control character"
             report(Problem(where, number, "label", what, f"write names, with one {BAR} between two"))
             continue
         yield TextRow(
             fields[at["id"]] if "id" in at else str(count),
             fields[at["text"]],
-            None if labels is None else tuple(dict.fromkeys(labels)),
+            tuple(dict.fromkeys(labels)) if labels or several else None,
             fields[at["lang"]] if "lang" in at else "",
             extra,
             number,
@@ -81,43 +89,46 @@ def rows(
         )
 
 
-def write(rows: Iterable[TextRow], file: IO[str], *, multi_label: bool = False) -> None:
-    """Write text, label, the score where the first row has one, the N best where asked for, then the columns of old.
+def write(rows: Iterable[TextRow], file: IO[str], *, multi_label: bool = False, best: int | None = None) -> None:
+    """Write text, label and the columns that the first row came with.
 
-    ``multi_label``: a row has any number of labels: they are parted by ``|``, and so are their scores.
+    ``best`` says that labels are answers: the score stands beside them, and with more than 1 so many of the best.
+    Columns of those names that rows came with are then older answers and left out. ``multi_label``: a row has any
+    number of labels, parted by ``|``, and so are their scores.
     """
 
     def line(row: TextRow, fields: Sequence[str]) -> str:
         refuse(row, [field or "_" for field in fields], "\t\n\0", "tsv")
         return "\t".join(fields) + "\n"
 
-    write_table(rows, file, line, multi_label=multi_label)
+    write_table(rows, file, line, multi_label=multi_label, best=best)
 
 
 def write_table(
-    rows: Iterable[TextRow], file: IO[str], line: Callable[[TextRow, Sequence[str]], str], *, multi_label: bool
+    rows: Iterable[TextRow],
+    file: IO[str],
+    line: Callable[[TextRow, Sequence[str]], str],
+    *,
+    multi_label: bool,
+    best: int | None,
 ) -> None:
     """Write rows, each made a ``line`` from its fields."""
     rows = iter(rows)
     head = list(itertools.islice(rows, 1))
     first = head[0] if head else TextRow("", "")
-    kept = list(first.extra)
-    if "json" in kept:
+    if JSON in first.extra:
         raise InputError("rows of JSON have keys that a table cannot hold", "use --to jsonl")
-    paired, scored, best = first.text_b is not None, first.scores is not None, len(first.others)
-    names = [
-        "text",
-        *(["text_b"] if paired else []),
-        "labels" if multi_label else "label",
-        *(["score"] if scored else []),
-    ]
-    names += [f"{name}{number}" for number in range(1, best + 1) for name in ("label", "score")]
+    paired, shown = first.text_b is not None, best if best is not None and best > 1 else 0
+    names = ["text", *(["text_b"] if paired else []), "labels" if multi_label else "label"]
+    names += ["score"] if best is not None else []
+    names += [f"{name}{number}" for number in range(1, shown + 1) for name in ("label", "score")]
+    kept = [name for name in first.extra if name not in names]
     file.write(line(TextRow("header", ""), [*names, *kept]))
     for row in itertools.chain(head, rows):
         fields = [row.text, *([row.text_b or ""] if paired else []), BAR.join(row.labels or ())]
-        if scored:
+        if best is not None:
             fields.append(BAR.join(f"{score:.4f}" for score in row.scores or ()))
-        for number in range(best):
+        for number in range(shown):
             label, score = row.others[number] if number < len(row.others) else ("", None)
             fields += [label, "" if score is None else f"{score:.4f}"]
         file.write(line(row, [*fields, *(row.extra.get(name, "") for name in kept)]))

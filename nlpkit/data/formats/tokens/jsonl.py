@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from nlpkit.data.files import Lines, Problem, Report
 from nlpkit.data.formats.json_lines import Bad, objects
-from nlpkit.data.rows import TokenRow, surface
+from nlpkit.data.rows import JSON, TokenRow, surface
 from nlpkit.text.spans import Span, from_spans, to_spans
 from nlpkit.text.tokens import words
 
@@ -43,7 +43,7 @@ def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]
         if isinstance(data.get("entities"), list):
             others["entities"] = data["entities"]  # kept by a writer that has no entities of its own
         if others:
-            row = replace(row, extra={"json": json.dumps(others, ensure_ascii=False)})
+            row = replace(row, extra={JSON: json.dumps(others, ensure_ascii=False)})
         yield row
 
 
@@ -175,7 +175,7 @@ def write(
     """
     for row in rows:
         text, offsets = surface(row)
-        data: dict[str, Any] = {"id": row.id, **json.loads(row.extra.get("json", "{}"))}
+        data: dict[str, Any] = {"id": row.id, **json.loads(row.extra.get(JSON, "{}"))}
         if row.lang:
             data["lang"] = row.lang
         data |= {"text": text, "tokens": list(row.tokens), "offsets": [list(pair) for pair in offsets]}
