@@ -177,3 +177,58 @@ def test_data_check_and_convert_of_sets_of_labels(cli: Cli, tmp_path: Path) -> N
     assert cli("data", "convert", str(other), "--texts", "--to", "jsonl").out == (
         json.dumps({"id": "1", "text": "The same words here!", "labels": ["a", "b"]}) + "\n"
     )
+
+
+def test_a_blank_first_line_takes_no_columns_away(cli: Cli, model: str) -> None:
+    found = cli("classify", "-m", model, "--top", "2", stdin=b"\nthe sweet mango\n").out.splitlines()
+    assert found[0] == "text\tlabel\tscore\tlabel1\tscore1\tlabel2\tscore2"
+    assert found[1] == "\t" * 6
+    assert cli("classify", "-m", model, stdin=b"").out == "text\tlabel\tscore\n"
+
+
+def test_answers_replace_older_answers_and_ids_stay(cli: Cli, model: str, tmp_path: Path) -> None:
+    path = tmp_path / "again.tsv"
+    path.write_text("id\ttext\tlabel\tscore\tjson\n7\tthe loud horn\tx\t0.1\tmine\n", encoding="utf-8")
+    head, row = (line.split("\t") for line in cli("classify", "-m", model, str(path)).out.splitlines())
+    assert head == ["text", "label", "score", "id", "json"]
+    assert (row[1], row[3:]) == ("not liked", ["7", "mine"])
+    assert json.loads(cli("classify", "-m", model, str(path), "--to", "jsonl").out)["json"] == "mine"
+    path.write_text("text\ttext\na\tb\n", encoding="utf-8")
+    assert "two columns are called `text`" in cli("classify", "-m", model, str(path)).err
+
+
+def test_sets_of_labels_go_round_with_empty_ones(cli: Cli, tmp_path: Path) -> None:
+    gold, guess = tmp_path / "gold.tsv", tmp_path / "guess.tsv"
+    gold.write_text("text\tlabels\na\tx|y\nb\t\nc\ty\n", encoding="utf-8")
+    guess.write_text("text\tlabels\na\tx\nb\t\nc\tx|y\n", encoding="utf-8")
+    scores = json.loads(cli("evaluate", "--task", "classify", "--gold", str(gold), "--guess", str(guess), "--json").out)
+    assert scores["micro_f1"] == pytest.approx(4 / 6)
+    gold.write_text("text\tlabel\na\tx|y\nb\tx\nc\ty\n", encoding="utf-8")  # parts of x|y are labels themselves
+    guess.write_text("text\tlabel\na\tx|y\nb\t\nc\ty\n", encoding="utf-8")
+    scores = json.loads(cli("evaluate", "--task", "classify", "--gold", str(gold), "--guess", str(guess), "--json").out)
+    assert "hamming" in scores
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"text": "a", "label": "x\\ty"}\n', encoding="utf-8")
+    assert "holds an empty label or a control character" in cli("data", "check", "--texts", str(bad)).out
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"temperature": 0}, {"temperature": "x"}, {"shift": [1.0]}, {"shift": None}, {"bias": [float("nan"), 0.0]}],
+)
+def test_a_damaged_decision_is_told(cli: Cli, model: str, tmp_path: Path, damage: dict[str, Any]) -> None:
+    import shutil
+
+    copy = tmp_path / "model"
+    shutil.copytree(model, copy)
+    info = json.loads((copy / "bundle.json").read_text())
+    info["decision"] |= damage
+    (copy / "bundle.json").write_text(json.dumps(info))
+    found = cli("classify", "-m", str(copy), "-t", "x")
+    assert (found.code, "`decision` in bundle.json is damaged" in found.err) == (2, True)
+
+
+def test_model_check_and_export(cli: Cli, model: str, tmp_path: Path) -> None:
+    assert "good, classify with 2 labels" in cli("model", "check", model).out
+    found = cli("model", "export", model, "--to", "spacy", "--out", str(tmp_path / "x"))
+    assert (found.code, "export is for models that label words" in found.err) == (2, True)

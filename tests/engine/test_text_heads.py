@@ -195,3 +195,14 @@ def test_what_would_be_ignored_is_refused(more: list[str], told: str) -> None:
         load_recipe("ner", ["model.scratch.arch=bert", "model.pooling=attention"])
     with pytest.raises(InputError, match="has no focal"):
         load_recipe("ner", ["stages.0.focal=2"])
+
+
+def test_an_encoder_without_a_head_is_no_classifier(tmp_path: Path) -> None:
+    base = encoder(tmp_path / "base")
+    with pytest.raises(InputError, match="it was not trained to classify texts"):
+        Predictor(str(base), task="classify")
+    model = learned(tmp_path, f"model.base={base}", *FEW, "stages.0.steps=2")
+    info = json.loads((model / "bundle.json").read_text())
+    (model / "bundle.json").write_text(json.dumps({**info, "pooling": "cls"}))
+    with pytest.raises(InputError, match="it was not trained to classify texts"):
+        Predictor(str(model))

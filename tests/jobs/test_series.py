@@ -95,3 +95,30 @@ def test_pictures_hold_any_label_as_text(tmp_path: Path) -> None:
     plots.of_scores(scores, tmp_path / "again", "test")
     assert (tmp_path / "again" / "test-confusion.svg").read_text(encoding="utf-8") == text
     assert plots.of_scores({"f1": 0.5}, tmp_path, "none") == []
+
+
+def test_other_rows_or_folds_are_refused_not_mixed_in(tmp_path: Path) -> None:
+    series.folds(recipe(tmp_path, "evaluate.folds=2"), tmp_path / "run", **SILENT)
+    (tmp_path / "run" / "folds.json").unlink()
+    with pytest.raises(InputError, match="01` was trained on other rows"):
+        series.folds(recipe(tmp_path, "evaluate.folds=3"), tmp_path / "run", **SILENT)
+    facts = json.loads((tmp_path / "run" / "folds" / "01" / "model" / "bundle.json").read_text())
+    assert facts["data"][0]["rows"] == sum(facts["label_counts"].values()) == 20
+    series.curve(recipe(tmp_path), tmp_path / "curve", [50], **SILENT)
+    checked = recipe(tmp_path)
+    write_texts(tmp_path / "train.tsv", 44)
+    with pytest.raises(InputError, match="curve-050` was trained on other rows"):
+        series.curve(checked, tmp_path / "curve", [50, 100], **SILENT)
+    with pytest.raises(InputError, match="44 different rows cannot be parted into 90 folds"):
+        series.folds(recipe_of(tmp_path, "evaluate.folds=90"), tmp_path / "many", **SILENT)
+    assert not (tmp_path / "many").exists()
+
+
+def recipe_of(folder: Path, *more: str):
+    return load_recipe("classify", [f"data.train={folder / 'train.tsv'}", *more])
+
+
+def test_a_small_share_holds_every_label() -> None:
+    rows = [TextRow(str(n), f"t {n}", ("rare" if n == 47 else "often",)) for n in range(50)]
+    data = Data(train=[rows], sources=[[0] * 50], record=[{"use": "train", "rows": 50}])
+    assert {row.label for row in series._share(data, 4, 1).train[0]} == {"rare", "often"}
