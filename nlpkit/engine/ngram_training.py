@@ -144,6 +144,9 @@ def _regression(values: Any, right: Array, spec: NgramScratch) -> tuple[Array, f
         C=spec.strength,
         class_weight="balanced" if spec.class_weights == "balanced" else None,
         solver="liblinear",
+        dual=True,  # on sparse text several times as fast as the primal
+        tol=1e-2,
+        max_iter=1000,
         random_state=0,
     )
     with warnings.catch_warnings():

@@ -184,10 +184,7 @@ class Predictor:
         """Yield the rows filled in; at most ``chunk`` of them are in memory. ``poll`` is called between batches."""
         rows = iter(rows)
         while part := [self.cut(row) for row in itertools.islice(rows, chunk)]:
-            for row in self.task.adjusted(self._filled(part, poll)):
-                if self.task.head == "texts" and row.others:
-                    row = replace(row, others=row.others[: self._nbest] if self._nbest > 1 else ())
-                yield row
+            yield from self.task.adjusted(self._filled(part, poll), self._nbest if self._nbest > 1 else 0)
 
     def _filled(self, part: list[Row], poll: Callable[[], None]) -> list[Row]:
         tokenizer = self._bundle.tokenizer

@@ -104,8 +104,8 @@ class Task(ABC):
         if found := info.get("calibration"):
             self.scaling = Scaling(**found)
 
-    def adjusted(self, rows: Sequence[Any]) -> list[Any]:
-        """Rows that were filled in, as ``adjust`` or ``use`` taught."""
+    def adjusted(self, rows: Sequence[Any], best: int | None = None) -> list[Any]:
+        """Rows that were filled in, as ``adjust`` or ``use`` taught; ``best`` of ``others`` are enough."""
         scaling = self.scaling
         if scaling is None:
             return list(rows)
@@ -246,12 +246,14 @@ class TextTask(Task):
             others = [(self.labels[labels[0]], chance) for labels, chance in best.others]
             scores = best.scores and (best.scores[0],)
             return replace(row, labels=(self.labels[best.labels[0]],), scores=scores or None, others=tuple(others))
-        total = sum(len(feature.ids) for feature, _ in outputs) or 1
-        chances = [0.0] * len(self.labels)
-        for feature, output in outputs:
-            share = len(feature.ids) / total if len(outputs) > 1 else 1.0
-            for label, chance in enumerate(probabilities(output.logits, multi_label=self.multi_label)):
-                chances[label] += share * chance
+        chances = probabilities(outputs[0][1].logits, multi_label=self.multi_label)
+        if len(outputs) > 1:
+            total = sum(len(feature.ids) for feature, _ in outputs)
+            chances = [0.0] * len(self.labels)
+            for feature, output in outputs:
+                share = len(feature.ids) / total
+                for label, chance in enumerate(probabilities(output.logits, multi_label=self.multi_label)):
+                    chances[label] += share * chance
         best_of = max(range(len(chances)), key=chances.__getitem__)
         said = [label for label, chance in enumerate(chances) if chance >= 0.5] if self.multi_label else [best_of]
         return TextRow(

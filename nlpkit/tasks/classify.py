@@ -116,8 +116,8 @@ class Classify(TextTask):
                     found[row, number[label]] = 1
         return found
 
-    def adjusted(self, rows: Sequence[TextRow]) -> list[TextRow]:
-        """The labels by the decision that was learned, and all labels with their probabilities, best first."""
+    def adjusted(self, rows: Sequence[TextRow], best: int | None = None) -> list[TextRow]:
+        """The labels by the decision that was learned; all, or the ``best``, with their probabilities, best first."""
         import numpy as np
 
         answered = [row for row in rows if row.others]
@@ -134,11 +134,11 @@ class Classify(TextTask):
             if not row.others:
                 result.append(row)
                 continue
-            mine, said, best = next(answers)
-            labels = [label for label in best if said[label]]
-            scores = tuple(mine[label] for label in labels)
-            others = tuple((names[label], mine[label]) for label in best)
-            told = tuple(names[label] for label in labels)
+            mine, said, ranked = next(answers)
+            labels = [label for label in ranked if said[label]]
+            scores = tuple([mine[label] for label in labels])
+            others = tuple([(names[label], mine[label]) for label in ranked[:best]])
+            told = tuple([names[label] for label in labels])
             result.append(TextRow(row.id, row.text, told, row.lang, row.extra, row.line, scores, others, row.text_b))
         return result
 
