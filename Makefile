@@ -21,14 +21,16 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-quickstart: setup ## Identify and tag with what ships; train NER on the sample corpus, score it, tag three sentences
+quickstart: setup ## Identify and tag with what ships; train NER and sentiment on the sample corpus, score and run them
 	$(BIN)/nlpkit langid -t 'Habari ya asubuhi' -t 'Ẹ káàárọ̀ o' -t '12345'
 	$(BIN)/nlpkit pos -t 'Amina Otieno moved from Nairobi to Kisumu.'
 	$(BIN)/nlpkit ner -t 'Amina Otieno moved from Nairobi to Kisumu.'
 	$(BIN)/nlpkit train ner --out $(RUN) --overwrite
 	$(BIN)/nlpkit evaluate $(RUN)/model --card samples_ner --by lang
 	printf 'Amina Otieno moved from Nairobi to Kisumu.\nRais alifika Dodoma jana.\nसुनीता दिल्ली में रहती है।\n' | $(BIN)/nlpkit ner --model $(RUN)/model
-	@echo "the model lies in $(RUN)/model"
+	$(BIN)/nlpkit train classify --out $(RUN)-classify --overwrite
+	$(BIN)/nlpkit classify --model $(RUN)-classify/model -t 'What a lovely morning, the food is great' --explain
+	@echo "the models lie in $(RUN)/model and $(RUN)-classify/model"
 
 test: setup ## Run the tests
 	$(BIN)/python -m pytest

@@ -23,7 +23,8 @@ as above, each alone in a process, both from the same file. Then texts per CPU s
 sets, with what training left, the best of --rounds: (a) the scores of nlpkit's model alone, (b) nlpkit's Predictor from
 rows to rows with calibrated probabilities, (c) the peer's predict. Then peak memory and the vocabulary, on half of the
 texts: as they are; with the same four letters behind every word; with four random letters behind every word. The last
-two are equally long, so only the vocabulary differs. --peer-peak trains the peer on them too, which takes long.
+two are equally long, but with random letters a text also holds more different n-grams, so `bytes` tells the memory that
+learning takes for each n-gram counted. --peer-peak trains the peer on them too, which takes long.
 
 trainer: fine-tuning with the stock head (pooling=cls) for --epochs at the same learning rate, linear schedule, warm-up
 0.1, weight decay 0.01 (none on biases and norms), gradient norm 1, at most 128 sub-words, without class weights, dev
@@ -302,11 +303,12 @@ def speed(args: argparse.Namespace) -> None:
         for kind, words in made["vocabulary"].items():
             found = alone("nlpkit", file=f"{name}/{kind}.tsv", out=f"{name}/{kind}")
             cells = [f"{words}", found["counted"], f"{found['weights']}", f"{found['peak']:.0f}"]
+            cells.append(f"{(found['peak'] - found['before']) * 2**20 / int(found['counted']):.0f}")
             if args.peer_peak:
                 theirs = alone("peer", file=f"{name}/{kind}.tsv", test=None, rounds=0)
                 cells += [f"{theirs['peak']:.0f}", f"{theirs['columns']}"]
             body.append([kind.replace("_", " "), *cells])
-        head = ["words", "different words", "n-grams counted", "weights", "peak MiB"]
+        head = ["words", "different words", "n-grams counted", "weights", "peak MiB", "bytes"]
         head += ["LogReg peak MiB", "LogReg columns"] if args.peer_peak else []
         show(f"nlpkit's peak memory and the vocabulary, {args.texts // 2} texts", head, body)
 

@@ -44,9 +44,7 @@ def classify(
     top: Annotated[int, typer.Option(min=1, help="Also the N best labels with their probabilities.")] = 1,
     min_score: Annotated[float, typer.Option(min=0, max=1, help="A label less probable than this is not given.")] = 0.0,
     explain: Annotated[bool, typer.Option("--explain", help="Show which words or n-grams moved the label.")] = False,
-    batch_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Padded sub-words a batch. Default: 1024.", show_default=False)
-    ] = None,
+    batch_tokens: options.BatchTokens = None,
     precision: options.Precision = "fp32",
     device: options.Device = None,
     quiet: options.Quiet = False,

@@ -38,6 +38,9 @@ Columns = Annotated[
 Device = Annotated[
     str | None, typer.Option(help="cpu, cuda, cuda:1, mps. Default: a GPU if there is one.", show_default=False)
 ]
+BatchTokens = Annotated[
+    int | None, typer.Option(min=1, help="Padded sub-words a batch. Default: 1024.", show_default=False)
+]
 Precision = Annotated[str, typer.Option(help="fp32, bf16, or int8 (CPU).")]
 
 

@@ -49,9 +49,7 @@ def _command(task: str, doc: str) -> Callable[..., None]:
         column: options.Columns = None,
         lang: Lang = "",
         nbest: Annotated[int, typer.Option(min=1, help="Also the N best tag sequences of each row, in JSONL.")] = 1,
-        batch_tokens: Annotated[
-            int | None, typer.Option(min=1, help="Padded sub-words a batch. Default: 1024.", show_default=False)
-        ] = None,
+        batch_tokens: options.BatchTokens = None,
         precision: options.Precision = "fp32",
         device: options.Device = None,
         quiet: options.Quiet = False,
