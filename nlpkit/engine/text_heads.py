@@ -36,6 +36,8 @@ class TextHead(nn.Module):
         self.encoder, self.pooling = encoder, pooling
         self.classes, self.multi_label = len(labels), multi_label
         if pooling != "cls":
+            if getattr(encoder, "pooler", None) is not None:
+                encoder.pooler = None  # the stock one; it would learn nothing, which several processes do not bear
             config = encoder.config
             width = int(config.hidden_size)
             found = getattr(config, "classifier_dropout", None)

@@ -206,3 +206,12 @@ def test_an_encoder_without_a_head_is_no_classifier(tmp_path: Path) -> None:
     (model / "bundle.json").write_text(json.dumps({**info, "pooling": "cls"}))
     with pytest.raises(InputError, match="it was not trained to classify texts"):
         Predictor(str(model))
+
+
+def test_every_weight_of_a_pooled_encoder_learns(tmp_path: Path) -> None:
+    model, tokenizer, _ = text_heads.load_base(
+        str(encoder(tmp_path / "base")), ["a", "b"], pooling="mean", multi_label=False, revision=None, seed=1
+    )
+    batch = batches.collate([feature(0, *tokenizer.texts(["the goat"])[0])], 0, "cpu", learn=True, reads="texts")
+    loop.loss_of(model, batch, 0.0).backward()
+    assert [name for name, weight in model.named_parameters() if weight.grad is None] == []
