@@ -57,7 +57,7 @@ def _text(entry: Explanation) -> str:
     if strong := _strongest(entry.words):
         lines.append("  words    " + "  ".join(f"{part.weight:+.2f} {_one_line(part.text)}" for part in strong))
     if entry.grams:
-        shown = "  ".join(f"{weight:+.2f} {_seen(gram)}" for _, gram, weight in entry.grams[:_SHOWN])
+        shown = "  ".join(f"{weight:+.2f} {_seen(kind, gram)}" for kind, gram, weight in entry.grams[:_SHOWN])
         lines.append(f"  n-grams  {shown}")
     return "\n".join(lines) + "\n"
 
@@ -66,9 +66,9 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _seen(gram: str) -> str:
-    """An n-gram with its blanks to be seen."""
-    return "[" + gram.replace(" ", "␣") + "]"
+def _seen(kind: str, gram: str) -> str:
+    """An n-gram: words in quotation marks, characters in brackets with their blanks to be seen."""
+    return f'"{gram}"' if kind == "words" else "[" + gram.replace(" ", "␣") + "]"
 
 
 def _json(entry: Explanation) -> str:
@@ -109,6 +109,8 @@ def _html(entry: Explanation) -> str:
         items = "".join(f"<li><bdi>{escape(part.text)}</bdi> {part.weight:+.2f}</li>" for part in strong)
         page += f"<ol>{items}</ol>\n"
     if entry.grams:
-        shown = ", ".join(f"<bdi>{escape(_seen(gram))}</bdi> {weight:+.2f}" for _, gram, weight in entry.grams[:_SHOWN])
+        shown = ", ".join(
+            f"<bdi>{escape(_seen(kind, gram))}</bdi> {weight:+.2f}" for kind, gram, weight in entry.grams[:_SHOWN]
+        )
         page += f'<p class="small">n-grams: {shown}</p>\n'
     return page
