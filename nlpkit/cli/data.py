@@ -195,11 +195,9 @@ def check(
 ) -> None:
     """Report everything that is wrong or odd in files as path:line, what, fix; exit 1 if something is wrong.
 
-    Texts of one file are looked for in the files before it: name train, dev and test in this order.
-
     \b
     nlpkit data check my.conll
-    nlpkit data check samples_ner --json
+    nlpkit data check --texts train.tsv test.tsv
     """
     from nlpkit.data.check import check_all
 
