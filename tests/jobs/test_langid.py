@@ -90,7 +90,7 @@ def test_words_in_a_script_of_no_candidate_are_und(sample_model: str) -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("pooling", ["first", "mean"])
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
 def test_an_encoder_learns_the_same_task(tmp_path: Path, pooling: str) -> None:
     overrides = [
         "model.scratch.arch=bert", "model.scratch.hidden=48", "model.scratch.layers=1", "model.scratch.heads=2",
