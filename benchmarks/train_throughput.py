@@ -102,16 +102,17 @@ def with_trainer(args: argparse.Namespace, data: Any, task: Any, seed: int) -> T
 
 def with_nlpkit(recipe: Any, data: Any, task: Any, goal: int, seed: int) -> Trained:
     session = Session(recipe.model_copy(update={"seed": seed}))
-    session.build(task.labels, [], lambda text: None)
+    session.build(task.labels, [], [], lambda text: None)
     features = task.encode(data.train[0], session.tokenizer, session.max_length, learn=True)
+    sources = data.sources[0]
 
     def at(tokens: int) -> Any:
         return recipe.stages[0].model_copy(update={"batch_tokens": tokens})
 
     # the batch size in tokens that gives the Trainer's number of steps
-    tokens = min(range(64, 4096, 16), key=lambda n: abs(len(session.plan(features, at(n), seed)[0]) - goal))
+    tokens = min(range(64, 4096, 16), key=lambda n: abs(len(session.plan(features, at(n), seed, sources)[0]) - goal))
     cpu, began = time.process_time(), time.perf_counter()
-    steps, _ = session.plan(features, at(tokens), seed)
+    steps, _ = session.plan(features, at(tokens), seed, sources)
     session.begin(at(tokens))
     for _ in session.fit(features, steps, 0, at(tokens), seed, print):
         pass

@@ -1,7 +1,7 @@
 """A linear classifier of texts over TF-IDF of hashed word and character n-grams, in numpy.
 
-Every n-gram is counted by its hash (Weinberger et al., 2009): there is no vocabulary, and no more n-grams
-than buckets. The hash of any stretch of characters comes from prefix sums of a polynomial, for a thousand texts at once.
+Every n-gram is counted by its hash (Weinberger et al., 2009): there is no vocabulary, and no more n-grams than buckets.
+The hash of any stretch of characters comes from prefix sums of a polynomial, for a thousand texts at once.
 """
 
 from __future__ import annotations
