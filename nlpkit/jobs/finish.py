@@ -97,7 +97,8 @@ def _info(recipe: Recipe, task: Task, data: Data, scores: dict[str, Any], max_le
     info |= task.facts((row for stage in data.train for row in stage), scores)
     pooling = recipe.model.pooling or ("mean" if task.head == "texts" else "first")
     if task.head == "texts":
-        info["pooling"] = pooling
+        if recipe.model.family in ("encoder", "bert"):
+            info["pooling"] = pooling
     elif pooling != "first" or recipe.model.crf:
         info["tagger"] = {"pooling": pooling, "crf": recipe.model.crf}
     places = {row.extra["conllu:tag"] for stage in data.train for row in stage if "conllu:tag" in row.extra}

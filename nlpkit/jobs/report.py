@@ -137,6 +137,8 @@ def model_card(
         for use, score in scores.items()
     ]
     library = _LIBRARIES.get(recipe.model.family, "transformers")
+    if info.get("pooling", "cls") != "cls":
+        library = "nlpkit"  # transformers knows the encoder, but not the head
     front: dict[str, Any] = {
         "language": sorted({bcp47(lang) for lang in _languages(info)}) or ["und"],
         "license": _licence(licences),
@@ -180,10 +182,10 @@ def model_card(
         parts += [*map(plain, more), ""]
     parts += _of_cards(data, "Sources and licences")
     parts += ["## Use", "", "```", f"echo 'TEXT' | nlpkit {recipe.task} --model FOLDER", "```", ""]
-    if library == "transformers" and task.head == "tokens" and "tagger" not in info:
+    if library == "transformers" and "tagger" not in info:
         parts += [
             "or, in Python,", "", "```python", "from transformers import pipeline", "",
-            "print(pipeline('token-classification', 'FOLDER')('TEXT'))", "```", "",
+            f"print(pipeline('{_PIPELINES[task.head]}', 'FOLDER')('TEXT'))", "```", "",
         ]  # fmt: skip
     parts += [
         "## Limits", "", " ".join(_limits(info, scores, metric)), "",

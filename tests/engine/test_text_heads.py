@@ -215,3 +215,13 @@ def test_every_weight_of_a_pooled_encoder_learns(tmp_path: Path) -> None:
     batch = batches.collate([feature(0, *tokenizer.texts(["the goat"])[0])], 0, "cpu", learn=True, reads="texts")
     loop.loss_of(model, batch, 0.0).backward()
     assert [name for name, weight in model.named_parameters() if weight.grad is None] == []
+
+
+@pytest.mark.parametrize(("pooling", "library"), [("cls", "transformers"), ("mean", "nlpkit")])
+def test_the_card_says_what_reads_the_model(tmp_path: Path, pooling: str, library: str) -> None:
+    model = learned(
+        tmp_path, f"model.base={encoder(tmp_path / 'base')}", f"model.pooling={pooling}", *FEW, "stages.0.steps=2"
+    )
+    card = (model / "README.md").read_text(encoding="utf-8")
+    assert f"library_name: {library}\n" in card
+    assert ("pipeline('text-classification'" in card) == (pooling == "cls")
