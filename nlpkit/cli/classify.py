@@ -21,16 +21,12 @@ _TASK = "classify"
 
 
 def classify(
-    files: Annotated[
-        list[str] | None, typer.Argument(metavar="FILE", help="Files to read; none or - is stdin.", show_default=False)
-    ] = None,
+    files: options.Files = None,
     model: Annotated[
         str | None,
         typer.Option("--model", "-m", help="Folder of a model, or a Hub id when online.", show_default=False),
     ] = None,
-    text: Annotated[
-        list[str] | None, typer.Option("--text", "-t", help="This text instead of files.", show_default=False)
-    ] = None,
+    text: options.Text = None,
     read: options.From = None,
     to: Annotated[
         str | None,

@@ -24,9 +24,7 @@ _COLUMNS = ("label", "score", "name", "script", "text", "id")
 
 
 def langid(
-    files: Annotated[
-        list[str] | None, typer.Argument(metavar="FILE", help="Files to read; none or - is stdin.", show_default=False)
-    ] = None,
+    files: options.Files = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -36,9 +34,7 @@ def langid(
             show_default=False,
         ),
     ] = None,
-    text: Annotated[
-        list[str] | None, typer.Option("--text", "-t", help="This text instead of files.", show_default=False)
-    ] = None,
+    text: options.Text = None,
     read: Annotated[
         str | None,
         typer.Option(

@@ -38,6 +38,10 @@ Columns = Annotated[
 Device = Annotated[
     str | None, typer.Option(help="cpu, cuda, cuda:1, mps. Default: a GPU if there is one.", show_default=False)
 ]
+Files = Annotated[
+    list[str] | None, typer.Argument(metavar="FILE", help="Files to read; none or - is stdin.", show_default=False)
+]
+Text = Annotated[list[str] | None, typer.Option("--text", "-t", help="This text instead of files.", show_default=False)]
 BatchTokens = Annotated[
     int | None, typer.Option(min=1, help="Padded sub-words a batch. Default: 1024.", show_default=False)
 ]

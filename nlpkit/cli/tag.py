@@ -13,9 +13,6 @@ from nlpkit.cli import options
 from nlpkit.cli.streams import stderr
 from nlpkit.errors import InputError
 
-Files = Annotated[
-    list[str] | None, typer.Argument(metavar="FILE", help="Files to read; none or - is stdin.", show_default=False)
-]
 Model = Annotated[
     str | None,
     typer.Option(
@@ -24,9 +21,6 @@ Model = Annotated[
         help="Folder of a model, spacy:NAME, or a Hub id when online. Default: the one that ships with nlpkit.",
         show_default=False,
     ),
-]
-Text = Annotated[
-    list[str] | None, typer.Option("--text", "-t", help="Tag this text instead of files.", show_default=False)
 ]
 To = Annotated[
     str | None,
@@ -41,9 +35,9 @@ Lang = Annotated[str, typer.Option(help="Language of the rows, e.g. swh_Latn; ke
 
 def _command(task: str, doc: str) -> Callable[..., None]:
     def tag(
-        files: Files = None,
+        files: options.Files = None,
         model: Model = None,
-        text: Text = None,
+        text: options.Text = None,
         read: options.From = None,
         to: To = None,
         column: options.Columns = None,

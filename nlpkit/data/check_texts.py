@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import difflib
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from nlpkit.data.files import Problem
 from nlpkit.data.overlap import key
-from nlpkit.data.rows import TextRow
+from nlpkit.data.rows import BAR, TextRow
 from nlpkit.text.normalize import nfc
 
-Array = Any
 _RARE = 10  # a label is taken for a typo only where another one stands so many times as often
-_LIKE = 0.8  # similarity of two labels' names
 _NOISE = re.compile(r"https?://\S+|@\w+|[^\w\s]|_")
 _GRAM = 5  # characters
 _HASHES, _BANDS = 64, 16
+_CROWD = 50  # texts of one bucket that are looked at: more are all copies of each other
 NEAR = 0.8  # share of n-grams that two near copies have in common
 
 
@@ -88,7 +89,7 @@ def _contradictions(where: str, rows: Sequence[TextRow]) -> Iterator[Problem]:
 
 
 def _named(row: TextRow) -> str:
-    return "|".join(row.labels or ())
+    return BAR.join(row.labels or ())
 
 
 def across(files: Sequence[tuple[str, Sequence[TextRow]]]) -> Iterator[tuple[str, Problem]]:
@@ -132,16 +133,19 @@ def near(first: Sequence[TextRow], second: Sequence[TextRow]) -> list[tuple[Text
     return found
 
 
-_CROWD = 50  # texts of one bucket that are looked at: more are all copies of each other
-
-
 def _grams(text: str) -> frozenset[int]:
-    import zlib
-
     plain = " ".join(_NOISE.sub(" ", nfc(text).casefold()).split())
     if len(plain) < 2 * _GRAM:  # too short to be copied rather than said again
         return frozenset()
     return frozenset(zlib.crc32(plain[at : at + _GRAM].encode()) for at in range(len(plain) - _GRAM + 1))
+
+
+@cache
+def _factors() -> Any:
+    """(64) odd numbers that each make a hash of their own."""
+    import numpy as np
+
+    return np.random.default_rng(12345).integers(1, 1 << 61, _HASHES, dtype=np.uint64) | np.uint64(1)
 
 
 def _bands(grams: frozenset[int]) -> list[tuple[int, bytes]]:
@@ -149,9 +153,7 @@ def _bands(grams: frozenset[int]) -> list[tuple[int, bytes]]:
 
     if not grams:
         return []
-    random = np.random.default_rng(12345)
-    factors = random.integers(1, 1 << 61, _HASHES, dtype=np.uint64) | np.uint64(1)
     values = np.fromiter(grams, np.uint64, len(grams))
-    least = ((values[:, None] * factors) >> np.uint64(32)).min(0).astype(np.uint32)
+    least = ((values[:, None] * _factors()) >> np.uint64(32)).min(0).astype(np.uint32)
     size = _HASHES // _BANDS
     return [(band, least[band * size : (band + 1) * size].tobytes()) for band in range(_BANDS)]

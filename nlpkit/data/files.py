@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import os
 import sys
 import zlib
@@ -215,3 +216,10 @@ def write_whole(path: Path) -> Iterator[IO[str]]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, data: Any) -> None:
+    """A JSON file that appears under its name only when wholly written."""
+    with write_whole(path) as file:
+        json.dump(data, file, ensure_ascii=False, indent=1)
+        file.write("\n")

@@ -124,10 +124,14 @@ def _renamed(tag: str, names: dict[str, str]) -> str:
 def _rename(found: list[Row], names: dict[str, str]) -> list[Row]:
     """Rows with their labels under new names. Raises InputError for a name that no row has."""
     known = {tag for row in found for tag in row.tags or ()}
-    known |= {tag.partition("-")[2] for tag in known}
+    if found and isinstance(found[0], TextRow):  # `not-offensive` is a label, not a kind of `offensive`
+        new = [row if row.tags is None else row.with_tags([names.get(tag, tag) for tag in row.tags]) for row in found]
+    else:
+        known |= {tag.partition("-")[2] for tag in known}
+        new = [row if row.tags is None else row.with_tags([_renamed(tag, names) for tag in row.tags]) for row in found]
     if missing := [name for name in names if name not in known]:
         raise unknown("label", missing[0], sorted(known - {""}), "the left side of `rename` is a label in the file")
-    return [row if row.tags is None else row.with_tags([_renamed(tag, names) for tag in row.tags]) for row in found]
+    return new
 
 
 def _labeled(found: list[Row], label: str) -> list[Row]:

@@ -1,6 +1,7 @@
 """A bundle: one folder that is one model; encoders are readable by transformers too.
 
-``bundle.json config.json README.md`` and, for an encoder, ``model.safetensors tokenizer.json tokenizer_config.json``,
+``bundle.json config.json README.md`` and, for an encoder, ``model.safetensors tokenizer.json tokenizer_config.json``
+(and ``head.safetensors`` or ``crf.safetensors`` where the head is nlpkit's own),
 for a BiLSTM ``model.safetensors features.json``, for n-grams ``model.safetensors``, for a linear CRF
 ``model.crfsuite``, for spaCy ``pipeline/``; never a pickle. What a kind of model does not need is not imported: n-grams
 and a linear CRF start without torch.

@@ -18,7 +18,7 @@ from transformers import (
 
 from nlpkit.config.recipe import BertScratch
 from nlpkit.engine import text_heads
-from nlpkit.engine.pretrained import Tokenizer
+from nlpkit.engine.pretrained import Tokenizer, label_names
 
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 
@@ -73,10 +73,9 @@ def scratch(
         attention_probs_dropout_prob=spec.dropout / 2,
         max_position_embeddings=max_length,
         pad_token_id=tokenizer.pad,
-        **text_heads.names(labels, multi_label),
+        **(label_names(labels) if pooling is None else text_heads.names(labels, multi_label)),
     )
     if pooling is None:
-        config.problem_type = None
         return BertForTokenClassification(config)
     body = BertForSequenceClassification(config) if pooling == "cls" else BertModel(config, add_pooling_layer=False)
     return text_heads.TextHead(body, labels, pooling=pooling, multi_label=multi_label)

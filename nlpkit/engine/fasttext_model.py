@@ -52,7 +52,7 @@ class FastText:
         top: int = 1,
         allowed: Sequence[str] | None = None,
     ) -> list[Output]:
-        """As ``Ngrams.tag_texts``."""
+        """As ``Hashed.tag_texts``."""
         count = top if allowed is None else 1 << 20
         return [self._answer(text, count, top, allowed, poll) for text in texts]
 

@@ -16,6 +16,7 @@ from nlpkit.engine.ngrams import Array, Counter, Ngrams, chunks, clean
 from nlpkit.errors import InputError
 
 _TRIED = 20_000  # texts in the parts held out
+_PRIOR = 0.3  # added to what naive Bayes counts
 
 
 def train(
@@ -134,9 +135,6 @@ def _told_apart(spec: NgramScratch, values: Any, right: Array) -> tuple[Array, f
     more, shift = _regression((values @ sparse.diags(ratio)).tocsr(), right, spec)
     total = 1 + spec.bayes
     return (weights + spec.bayes * ratio * more) / total, (bias + spec.bayes * shift) / total
-
-
-_PRIOR = 0.3
 
 
 def _regression(values: Any, right: Array, spec: NgramScratch) -> tuple[Array, float]:

@@ -88,15 +88,19 @@ def load_model(folder: Path, **more: Any) -> Any:
     return read(AutoModelForTokenClassification, folder, dtype=torch.float32, use_safetensors=True, **more)
 
 
-def load_base(name: str, labels: Sequence[str], revision: str | None = None) -> tuple[Any, Tokenizer, int]:
-    """A pretrained encoder (folder or Hub id) with a new head for ``labels``: (model, tokenizer, longest window)."""
-    folder = folder_of(name, revision)
-    names = {
+def label_names(labels: Sequence[str]) -> dict[str, Any]:
+    """What config.json says of the labels."""
+    return {
         "num_labels": len(labels),
         "id2label": dict(enumerate(labels)),
         "label2id": {label: number for number, label in enumerate(labels)},
     }
-    config = read(AutoConfig, folder, **names)
+
+
+def load_base(name: str, labels: Sequence[str], revision: str | None = None) -> tuple[Any, Tokenizer, int]:
+    """A pretrained encoder (folder or Hub id) with a new head for ``labels``: (model, tokenizer, longest window)."""
+    folder = folder_of(name, revision)
+    config = read(AutoConfig, folder, **label_names(labels))
     tokenizer = load_tokenizer(folder)
     model = load_model(folder, config=config, ignore_mismatched_sizes=True)
     return model, tokenizer, longest_window(config, tokenizer)

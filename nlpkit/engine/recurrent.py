@@ -217,13 +217,11 @@ class Reader(nn.Module):
             nn.LSTM(spec.hidden if layer == 0 else 2 * spec.state, spec.state, bidirectional=True, batch_first=True)
             for layer in range(spec.layers)
         )
-        self._more(words)
+
+    def _draw(self) -> None:
+        """Draw the embeddings anew, once all layers are made."""
         nn.init.normal_(self.attributes.weight, std=0.1)
         nn.init.normal_(self.chars.weight, std=0.1)
-
-    def _more(self, words: Words) -> None:
-        """Make the layers above the LSTM."""
-        raise NotImplementedError
 
     def _linear(self, words: Words) -> LinearReader:
         sizes = [len(entries) for entries in words.entries]
@@ -293,12 +291,14 @@ class Bilstm(Reader):
 
     own_loss = True
 
-    def _more(self, words: Words) -> None:
+    def __init__(self, spec: BilstmScratch, words: Words, labels: Sequence[str]) -> None:
+        super().__init__(spec, words, labels)
         self.score = nn.Linear(2 * self.spec.state, len(self.labels))
         self.crf = Crf(self.labels)
         if self.spec.linear:
             self.linear = self._linear(words)
             self.linear_crf = Crf(self.labels)
+        self._draw()
 
     def emissions(self, blocks: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """(rows, words, labels) scores of the BiLSTM from (rows, words, width) blocks."""
@@ -348,13 +348,12 @@ class BilstmText(Reader):
     def __init__(self, spec: BilstmScratch, words: Words, labels: Sequence[str], *, multi_label: bool) -> None:
         super().__init__(spec, words, labels)
         self.multi_label, self.classes = multi_label, len(labels)
-
-    def _more(self, words: Words) -> None:
         self.pool = AttentionPooling(2 * self.spec.state)
         self.score = nn.Linear(2 * self.spec.state, len(self.labels))
         if self.spec.linear:
             self.linear = self._linear(words)
             self.bias = nn.Parameter(torch.zeros(len(self.labels)))
+        self._draw()
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Any:
         """``logits`` (rows, labels), and in ``parts`` those of each reader, which learn on their own."""

@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassificati
 
 from nlpkit.engine.hub import folder_of
 from nlpkit.engine.pooling import AttentionPooling, mean_of
-from nlpkit.engine.pretrained import Tokenizer, load_tokenizer, longest_window, read
+from nlpkit.engine.pretrained import Tokenizer, label_names, load_tokenizer, longest_window, read
 from nlpkit.errors import InputError
 
 FILE = "head.safetensors"
@@ -82,13 +82,8 @@ def _kind(pooling: str) -> Any:
 
 
 def names(labels: Sequence[str], multi_label: bool) -> dict[str, Any]:
-    """What config.json says of the labels."""
-    return {
-        "num_labels": len(labels),
-        "id2label": dict(enumerate(labels)),
-        "label2id": {label: number for number, label in enumerate(labels)},
-        "problem_type": MULTI_LABEL if multi_label else "single_label_classification",
-    }
+    """What config.json says of the labels of texts."""
+    return {**label_names(labels), "problem_type": MULTI_LABEL if multi_label else "single_label_classification"}
 
 
 def load_base(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
@@ -56,7 +57,8 @@ def _linear(row: TextRow, label: str, predictor: Predictor) -> tuple[list[Part],
         value = (float(added[number]) - others) / temperature
         key = (group, joined[start:end])
         grams[key] = grams.get(key, 0.0) + value
-        own = [at for at, (s, word) in enumerate(zip(starts, clean, strict=True)) if s < end and start < s + len(word)]
+        # the words that the n-gram touches; it may begin at the blank before the first, and end at that behind the last
+        own = range(max(0, bisect_right(starts, start + 1) - 1), bisect_left(starts, end))
         for word in own:
             weights[word] += value / len(own)
     whole = row.whole
@@ -67,15 +69,12 @@ def _linear(row: TextRow, label: str, predictor: Predictor) -> tuple[list[Part],
 
 def _left_out(row: TextRow, label: str, score: float, predictor: Predictor, poll: Callable[[], None]) -> list[Part]:
     whole = row.whole
-    border = len(row.text)
-    offsets = [
-        (start, end)
-        for start, end in words_of(whole)
-        if row.text_b is None or end <= border or start >= border + len(SEPARATOR) + 2
+    sides = [(0, row.text)] if row.text_b is None else [(0, row.text), (_shift(row), row.text_b)]
+    offsets = [[(shift + start, shift + end) for start, end in words_of(text)] for shift, text in sides]
+    size = -(-sum(map(len, offsets)) // _MOST) or 1
+    stretches = [
+        (side[at][0], side[min(at + size, len(side)) - 1][1]) for side in offsets for at in range(0, len(side), size)
     ]
-    size = -(-len(offsets) // _MOST) or 1
-    stretches = [(part[0][0], part[-1][1]) for at in range(0, len(offsets), size) if (part := offsets[at : at + size])]
-    stretches = [(a, b) for a, b in stretches if row.text_b is None or b <= border or a >= border]
     if len(stretches) < 2:  # nothing would be left
         return [Part(whole[a:b], a, b, 0.0) for a, b in stretches]
     without = [_without(row, start, end) for start, end in stretches]
@@ -89,10 +88,15 @@ def _left_out(row: TextRow, label: str, score: float, predictor: Predictor, poll
 
 def _without(row: TextRow, start: int, end: int) -> TextRow:
     """The row without a stretch of its whole text."""
-    shift = len(row.text) + len(SEPARATOR) + 2
+    shift = _shift(row)
     if row.text_b is None or end <= len(row.text):
         return replace(row, text=row.text[:start] + row.text[end:])
     return replace(row, text_b=row.text_b[: start - shift] + row.text_b[end - shift :])
+
+
+def _shift(row: TextRow) -> int:
+    """Where the second text of a pair begins in the whole."""
+    return len(row.text) + len(SEPARATOR) + 2
 
 
 def _log_odds(chance: float) -> float:

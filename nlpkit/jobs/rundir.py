@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import nlpkit
 from nlpkit.config import strict_yaml
 from nlpkit.config.recipe import Recipe, to_yaml
-from nlpkit.data.files import write_whole
+from nlpkit.data.files import write_json, write_whole
 from nlpkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -87,9 +87,7 @@ class RunDir:
             file.write(json.dumps(entry, ensure_ascii=False) + "\n")
 
     def write_json(self, name: str, data: Any) -> None:
-        with write_whole(self.path / name) as file:
-            json.dump(data, file, ensure_ascii=False, indent=1)
-            file.write("\n")
+        write_json(self.path / name, data)
 
     def done(self) -> None:
         with write_whole(self.path / DONE) as file:

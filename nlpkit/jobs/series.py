@@ -10,11 +10,10 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from nlpkit.config import strict_yaml
 from nlpkit.config.recipe import Recipe, to_yaml
-from nlpkit.data.files import write_whole
+from nlpkit.data.files import write_json
 from nlpkit.data.overlap import key
 from nlpkit.data.rows import Row
 from nlpkit.errors import InputError
@@ -73,7 +72,7 @@ def folds(recipe: Recipe, out: Path, *, data_dir: Path | None, overwrite: bool, 
         "stdev": spread,
         "all": {**brief(scores), "interval": scores["interval"]},
     }
-    _write(out / "folds.json", facts)
+    write_json(out / "folds.json", facts)
     say(f"{count} folds: {metric} {facts['mean']:.4f} +- {spread:.4f}, of all answers {scores[metric]:.4f}")
     return model
 
@@ -109,7 +108,7 @@ def curve(
                 if use in metrics
             }
         )
-    _write(out / "curve.json", {"metric": metric, "points": points})
+    write_json(out / "curve.json", {"metric": metric, "points": points})
     plots.curve(points, metric, out / "curve.svg")
     for point in points:
         told = "  ".join(f"{use} {point[use][metric]:.4f}" for use in _USES if use in point)
@@ -143,12 +142,6 @@ def _run(
         if not differing(before, strict_yaml.loads(to_yaml(recipe))[0]):
             return folder / "model"
     return job.train(recipe, folder, data_dir=data_dir, overwrite=overwrite, say=say, tick=tick, change=change)
-
-
-def _write(path: Path, facts: dict[str, Any]) -> None:
-    with write_whole(path) as file:
-        json.dump(facts, file, ensure_ascii=False, indent=1)
-        file.write("\n")
 
 
 def _parts(rows: Sequence[Row], count: int, seed: int) -> list[int]:
@@ -193,9 +186,7 @@ def _share(data: Data, share: int, seed: int) -> Data:
     train, sources = [], []
     for number, rows in enumerate(data.train):
         order = random.Random(f"{seed}-{number}").sample(range(len(rows)), len(rows))
-        first: dict[
-            str, int
-        ] = {}  # the first text of each label comes first, so that a small share teaches all of them
+        first: dict[str, int] = {}  # the first row of each label comes first: a small share teaches all of them
         for at in order:
             for tag in rows[at].tags or ():
                 first.setdefault(tag, at)

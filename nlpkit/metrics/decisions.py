@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from nlpkit.metrics.significance import Array
@@ -24,8 +24,8 @@ class Decision:
     """
 
     temperature: float = 1.0
-    shift: tuple[float, ...] = field(default=())
-    bias: tuple[float, ...] = field(default=())
+    shift: tuple[float, ...] = ()
+    bias: tuple[float, ...] = ()
 
     def chances(self, raw: Array, *, multi_label: bool) -> Array:
         """(texts, labels) probabilities at the temperature, from raw ones."""
@@ -157,7 +157,7 @@ def _thresholds(logs: Array, truth: Array) -> Array:
 
 
 def _offsets(logs: Array, truth: Array) -> Array:
-    """Shifts of all labels by coordinate ascent on macro F1, halved where they gain little beyond chance."""
+    """Shifts of all labels by coordinate ascent on macro F1."""
     import numpy as np
 
     gold = truth.argmax(1)

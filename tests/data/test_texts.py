@@ -175,3 +175,8 @@ def test_zst_that_grows_ten_thousand_times_stays_small(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert count == 3_000_000
     assert peak < 60_000_000
+
+
+def test_a_label_is_renamed_whole(tmp_path: Path) -> None:
+    found = source(tmp_path, "text\tlabel\na b\tnot-offensive\nc d\toffensive\n", rename={"offensive": "OFF"})
+    assert [row.label for row in found] == ["not-offensive", "OFF"]
