@@ -109,9 +109,17 @@ def recipes() -> str:
         "BilstmScratch",
         "BertScratch",
         "CrfScratch",
+        "HashedScratch",
+        "NgramScratch",
+        "RnnScratch",
+        "TransformerScratch",
         "SpacyModel",
         "Stage",
         "Source",
+        "Transform",
+        "Filter",
+        "Backtranslate",
+        "Decoding",
         "Evaluate",
     ):
         parts += section(getattr(recipe, model))
@@ -122,7 +130,7 @@ def recipes() -> str:
     families = {name: keys for name, keys in recipe.FAMILY_DEFAULTS.items() if name not in recipe.WHOLE}
     parts += ["| key | " + " | ".join(families) + " |", "|---" * (1 + len(families)) + "|"]
     parts += [
-        f"| `{key}` | " + " | ".join(f"{d[key]}" for d in families.values()) + " |" for key in families["encoder"]
+        f"| `{key}` | " + " | ".join(f"{d[key]}" for d in families.values()) + " |" for key in families["pretrained"]
     ]
     parts.append("")
     for name in names():

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from nlpkit import __version__
-from nlpkit.cli import classify, data, doctor, evaluate, langid, model, recipe, tag, train
+from nlpkit.cli import classify, data, doctor, evaluate, langid, model, recipe, score, tag, train, translate
 from nlpkit.cli.streams import printable, stderr
 from nlpkit.errors import NlpkitError
 
@@ -62,10 +62,13 @@ for _name, _module in (("data", data), ("recipe", recipe)):
     app.add_typer(_module.app, name=_name)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("score")(score.score)
 app.command("pos")(tag.pos)
 app.command("ner")(tag.ner)
 app.command("classify")(classify.classify)
 app.command("langid")(langid.langid)
+app.command("translate")(translate.translate)
+app.command("g2p")(translate.g2p)
 app.add_typer(model.app, name="model")
 app.command("doctor")(doctor.doctor)
 

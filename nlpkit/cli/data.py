@@ -130,18 +130,18 @@ def fetch(
 
 def _sources(
     names: list[str], read: str | None, column: list[str] | None, data_dir: Path | None, kind: str
-) -> list[tuple[str, str, dict[str, int | str], str, str, str]]:
-    """(path, format, columns, scheme, normal form, kind) of files and of the splits of cards."""
+) -> list[tuple[str, str, dict[str, int | str], str, str, str, tuple[str, str]]]:
+    """(path, format, columns, scheme, normal form, kind, languages of pairs) of files and of the splits of cards."""
     from nlpkit.config import card as cards
     from nlpkit.config.explain import nearest
-    from nlpkit.data import formats
+    from nlpkit.data.files import parts
     from nlpkit.data.load import find
 
     known = cards.names()
-    found: list[tuple[str, str, dict[str, int | str], str, str, str]] = []
+    found: list[tuple[str, str, dict[str, int | str], str, str, str, tuple[str, str]]] = []
     for name in names:
-        is_file = name == "-" or Path(name).exists()
-        if name.endswith(".md") or (name in known and not is_file):
+        missing = [part for part in parts(name) if part != "-" and not Path(part).exists()]
+        if name.endswith(".md") or (name in known and missing):
             card = cards.load(name)
             block = card.nlpkit
             found += [
@@ -152,16 +152,41 @@ def _sources(
                     block.labels.scheme or "auto",
                     block.text.form,
                     block.kind,
+                    (block.text.lang or "", block.text.target_lang or "") if block.kind == "pairs" else ("", ""),
                 )
                 for split, facts in block.splits.items()
             ]
         else:
-            fmt = read or formats.guess(name, formats.DEFAULT[kind], kind)
-            options.choice(fmt, formats.READ[kind], "--from")
-            if not is_file:
-                raise InputError(f"no file or card `{name}`{nearest(name, known)}", "see `nlpkit data list`")
-            found.append((name, fmt, options.columns(column), "auto", "NFC", kind))
+            own, fmt = _read_as(name, read, kind)
+            if missing:
+                raise InputError(f"no file or card `{missing[0]}`{nearest(name, known)}", "see `nlpkit data list`")
+            found.append((name, fmt, options.columns(column), "auto", "NFC", own, ("", "")))
     return found
+
+
+def _read_as(name: str, read: str | None, kind: str) -> tuple[str, str]:
+    """The kind of a file's rows and its format; formats that only pairs have need no --pairs."""
+    from nlpkit.data import formats
+
+    if kind == "tokens" and (read or formats.guess(name, "", "pairs")) in ("moses", "tmx"):
+        kind = "pairs"
+    return kind, options.choice(read or formats.guess(name, formats.DEFAULT[kind], kind), formats.READ[kind], "--from")
+
+
+def _kind(texts: bool, pairs: bool) -> str:
+    """What a row of a file is."""
+    if texts and pairs:
+        raise InputError("both --texts and --pairs are given", "use one of them")
+    return "texts" if texts else "pairs" if pairs else "tokens"
+
+
+def _identifier() -> Any:
+    """What names languages, or None where no model ships for it."""
+    from nlpkit.config import places
+    from nlpkit.jobs.langid import Identifier
+
+    model = places.model("langid")
+    return Identifier(str(model)) if model.is_dir() else None
 
 
 def _report(findings: Any, show_all: bool) -> Iterator[str]:
@@ -180,6 +205,15 @@ def _report(findings: Any, show_all: bool) -> Iterator[str]:
 
 
 Texts = Annotated[bool, typer.Option("--texts", help="A row is a text with one label, not a sentence of words.")]
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        help="Format read: text, conll, conllu, jsonl, tsv, csv, moses, tmx. Default: by the file's name.",
+        show_default=False,
+    ),
+]
+Pairs = Annotated[bool, typer.Option("--pairs", help="A row is a text and its translation; 'a.{en,yo}' is two files.")]
 Names = Annotated[list[str], typer.Argument(metavar="FILE|CARD", help="Files (- is stdin) or cards.")]
 
 
@@ -187,7 +221,8 @@ Names = Annotated[list[str], typer.Argument(metavar="FILE|CARD", help="Files (- 
 def check(
     names: Names,
     texts: Texts = False,
-    read: options.From = None,
+    pairs: Pairs = False,
+    read: From = None,
     column: options.Columns = None,
     data_dir: options.DataDir = None,
     show_all: Annotated[bool, typer.Option("--all", help="Show every problem, not the first five of a kind.")] = False,
@@ -197,11 +232,12 @@ def check(
 
     \b
     nlpkit data check my.conll
-    nlpkit data check --texts train.tsv test.tsv
+    nlpkit data check --pairs 'train.{en,yo}' 'test.{en,yo}'
     """
     from nlpkit.data.check import check_all
 
-    found = check_all(_sources(names, read, column, data_dir, "texts" if texts else "tokens"))
+    sources = _sources(names, read, column, data_dir, _kind(texts, pairs))
+    found = check_all(sources, _identifier() if any(source[5] == "pairs" for source in sources) else None)
     if as_json:
         print_json([findings.as_dict() for findings in found])
     else:
@@ -216,7 +252,8 @@ def check(
 def stats(
     names: Names,
     texts: Texts = False,
-    read: options.From = None,
+    pairs: Pairs = False,
+    read: From = None,
     column: options.Columns = None,
     data_dir: options.DataDir = None,
     as_json: options.Json = False,
@@ -229,7 +266,7 @@ def stats(
     """
     from nlpkit.data.check import check as job
 
-    found = [job(*source) for source in _sources(names, read, column, data_dir, "texts" if texts else "tokens")]
+    found = [job(*source) for source in _sources(names, read, column, data_dir, _kind(texts, pairs))]
     if as_json:
         print_json([{k: v for k, v in findings.as_dict().items() if k != "problems"} for findings in found])
         return
@@ -241,6 +278,7 @@ def stats(
             [
                 f"{findings.path}: {findings.rows} rows, {findings.tokens} tokens, {mean:.1f} a row"
                 + (f", {findings.scheme.upper()}" if findings.scheme else "")
+                + ("" if findings.target_tokens is None else f"; {findings.target_tokens} tokens of targets")
             ]
         )
         print_lines(f"  {label:<16} {count:>8}" for label, count in findings.labels.most_common(40))
@@ -254,7 +292,8 @@ def convert(
         str, typer.Option("--to", help="Format written: conll, conllu, jsonl, tsv, csv, text, entities, html.")
     ],
     texts: Texts = False,
-    read: options.From = None,
+    pairs: Pairs = False,
+    read: From = None,
     column: options.Columns = None,
     scheme: Annotated[
         str | None,
@@ -277,16 +316,15 @@ def convert(
     from nlpkit.data.load import read_file
     from nlpkit.text import spans
 
-    kind = "texts" if texts else "tokens"
-    fmt = options.choice(read or formats.guess(file, formats.DEFAULT[kind], kind), formats.READ[kind], "--from")
+    kind, fmt = _read_as(file, read, _kind(texts, pairs))
     options.choice(to, formats.WRITE[kind], "--to")
     options.choice(scheme or "iob2", spans.SCHEMES, "--scheme")
     report = Strictly()
     columns = options.columns(column)
     rows = list(read_file(file, fmt, report, columns, kind=kind))
-    if texts and (scheme or mend):
-        raise InputError("texts have no tag scheme", "leave out --scheme and --mend")
-    tags = [] if texts else [row.tags for row in rows if row.tags is not None]
+    if kind != "tokens" and (scheme or mend):
+        raise InputError(f"{kind} have no tag scheme", "leave out --scheme and --mend")
+    tags = [] if kind != "tokens" else [row.tags for row in rows if row.tags is not None]
     are_spans = any(spans.split(tag)[1] for row in tags for tag in row)
     if are_spans:
         came = spans.detect(tags)
@@ -299,6 +337,8 @@ def convert(
     if texts:
         several = any(row.labels is not None and len(row.labels) != 1 for row in rows)
         formats.named(to, kind).write(rows, whole, multi_label=several)
+    elif kind == "pairs":
+        formats.named(to, kind).write(rows, whole)
     else:
         options.write(to, rows, whole, read=fmt, columns=columns, spans=are_spans)
     sys.stdout.write(whole.getvalue())

@@ -82,7 +82,7 @@ def evaluate(
     if model is None and baseline is None and (precision != "fp32" or device is not None):
         raise InputError("no model is run, so --precision and --device say nothing", "leave them out")
     options.choice(scheme or "iob2", spans.SCHEMES, "--scheme")
-    options.choice(read or "conll", (*formats.READ["tokens"], *formats.READ["texts"]), "--from")
+    options.choice(read or "conll", tuple(name for known in formats.READ.values() for name in known), "--from")
     limit = _limit(fail_under)
 
     def file_source(path: str, learned: dict[str, int | str]) -> Source:
@@ -157,7 +157,8 @@ def _suits(judge: Any, task: str, by: str | None, scheme: str | None) -> None:
     if scheme is not None and not judge.spans:
         raise InputError(f"{task} has no tag scheme", "leave out --scheme")
     if by in ("type", "tag", "label") and by != judge.unit:
-        raise InputError(f"`--by {by}` is not for {task}", f"--by {judge.unit}, or --by lang")
+        hint = f"--by {judge.unit}, or --by lang" if judge.unit in ("type", "tag", "label") else "--by lang"
+        raise InputError(f"`--by {by}` is not for {task}", hint)
 
 
 def _draw(scores: dict[str, Any], folder: Path, name: str) -> None:
@@ -175,7 +176,7 @@ def _print(scores: dict[str, Any], judge: Task, name: str, by: str | None) -> No
 
     first, *rest = judge.lines(scores)
     print_lines([f"{name}: {first}", *rest])
-    if by == judge.unit:
+    if by == judge.unit and f"per_{by}" in scores:
         print_lines(["", *scores_table(scores, judge.unit)])
     print_lines(_more(scores, judge.main_metric))
 
@@ -184,8 +185,11 @@ def _more(scores: dict[str, Any], metric: str) -> Iterator[str]:
     """The parts that only some calls ask for."""
     name = {"f1": "F1"}.get(metric, metric)
     if "by_lang" in scores:
-        body = [[lang, s["rows"], s["support"], s[metric], s["macro_f1"]] for lang, s in scores["by_lang"].items()]
-        yield from ["", *table(["lang", "rows", "gold", name, "macro F1"], body)]
+        others = {"gold": "support", "macro F1": "macro_f1"} if "macro_f1" in scores else {}
+        heads = ["rows", *list(others)[:1], name, *list(others)[1:]]
+        keys = ["rows", *list(others.values())[:1], metric, *list(others.values())[1:]]
+        body = [[lang, *(part[key] for key in keys)] for lang, part in scores["by_lang"].items()]
+        yield from ["", *table(["lang", *heads], body)]
         yield f"macro over languages  {scores[f'macro_lang_{metric}']:.4f}"
     if d := scores.get("against"):
         yield ""

@@ -12,6 +12,8 @@ from nlpkit.config import explain, places, strict_yaml
 from nlpkit.config.explain import Strict
 from nlpkit.errors import InputError
 
+_CODE = r"[a-z]{3}_[A-Z][a-z]{3}"
+PAIR_CODE = r"^[a-z]{3}(-[a-z]{3})?(_[A-Z][a-z]{3})?$"  # of pairs also `eng`, and `hin-eng` for mixed text
 _FRONT = re.compile(r"\s*^---[ \t]*\n(.*?)^---[ \t]*$", re.DOTALL | re.MULTILINE)
 
 
@@ -52,7 +54,7 @@ class CardSplit(Strict):
 
 
 class CardFormat(Strict):
-    name: Literal["conll", "conllu", "jsonl", "tsv", "csv", "text"]
+    name: Literal["conll", "conllu", "jsonl", "tsv", "csv", "moses", "tmx", "text"]
     columns: dict[str, int | str] = Field({}, description="where the format finds what")
 
 
@@ -64,8 +66,9 @@ class CardLabels(Strict):
 
 
 class CardText(Strict):
-    lang: str | None = Field(
-        None, pattern=r"^[a-z]{3}_[A-Z][a-z]{3}$", description="ISO 639-3 and ISO 15924; none when rows name theirs"
+    lang: str | None = Field(None, pattern=PAIR_CODE, description="ISO 639-3 and ISO 15924; none when rows name theirs")
+    target_lang: str | None = Field(
+        None, pattern=PAIR_CODE, description="the same of the targets of pairs; `hin-eng` is mixed text"
     )
     form: Literal["NFC", "NFD", "mixed"] = Field("NFC", description="Unicode normal form of the files")
 
@@ -84,12 +87,22 @@ class CardBlock(Strict):
     splits: dict[str, CardSplit] = Field(min_length=1)
     format: CardFormat
     labels: CardLabels = CardLabels(scheme=None, types=[])
-    text: CardText = CardText(lang=None, form="NFC")
+    text: CardText = CardText(lang=None, target_lang=None, form="NFC")
 
     @model_validator(mode="after")
     def _obtainable(self) -> CardBlock:
         if not (self.shipped or self.manual or self.files):
             raise ValueError("say how the data is had: `files`, `manual` or `shipped: true`")
+        return self
+
+    @model_validator(mode="after")
+    def _languages(self) -> CardBlock:
+        if self.kind == "pairs":
+            return self
+        if self.text.target_lang is not None:
+            raise ValueError("text.target_lang is for pairs")
+        if self.text.lang is not None and not re.fullmatch(_CODE, self.text.lang):
+            raise ValueError(f"text.lang: `{self.text.lang}` has no script, write it as swh_Latn")
         return self
 
 

@@ -37,11 +37,16 @@ def model(task: str) -> Path:
     return models() / task
 
 
-def data_cache() -> Path:
-    """Where ``nlpkit data fetch`` puts files: ``NLPKIT_CACHE``, else the XDG cache folder."""
+def cache() -> Path:
+    """``NLPKIT_CACHE``, else the XDG cache folder."""
     if root := os.environ.get("NLPKIT_CACHE"):
-        return Path(root) / "data"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nlpkit" / "data"
+        return Path(root)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nlpkit"
+
+
+def data_cache() -> Path:
+    """Where ``nlpkit data fetch`` puts files."""
+    return cache() / "data"
 
 
 def data_dirs(given: Path | None = None) -> list[Path]:

@@ -13,9 +13,59 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from nlpkit.config import explain, places, strict_yaml
+from nlpkit.config.decoding import Decoding
 from nlpkit.config.explain import Strict
 from nlpkit.config.strict_yaml import Lines
 from nlpkit.errors import InputError
+
+
+class Filter(Strict):
+    """Which pairs are dropped before training; a key left out drops none. Each pair counts under its first reason."""
+
+    shortest: int | None = Field(None, ge=1, description="drop pairs with a side of fewer words; 1: of none at all")
+    longest: int | None = Field(None, ge=1, description="drop pairs with a side of more words")
+    ratio: float | None = Field(
+        None, ge=1, description="drop pairs whose one side has more than so many times the characters of the other"
+    )
+    copies: bool = Field(False, description="drop pairs whose sides are equal but for case and blanks")
+    html: bool = Field(False, description="drop pairs with a tag or an entity of HTML on a side")
+    script: bool = Field(False, description="drop pairs with a side in a script that its language is not written in")
+    duplicates: bool = Field(False, description="keep the first of equal pairs")
+    lang: bool = Field(
+        False, description="drop pairs with a side that `nlpkit langid` finds to be in another language than it is said"
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> Filter:
+        if not self.model_fields_set:
+            raise ValueError("name what is dropped, for example `shortest: 1`")
+        if self.shortest is not None and self.longest is not None and self.shortest > self.longest:
+            raise ValueError(f"shortest ({self.shortest}) is more than longest ({self.longest})")
+        return self
+
+
+class Backtranslate(Strict):
+    """New sources for the targets, written by a model that translates the other way (Sennrich et al., 2016)."""
+
+    model: str = Field(description="folder of the reverse model")
+    tag: bool = Field(True, description="`<bt>` before each source that was made (Caswell et al., 2019)")
+    decoding: Decoding = Field(Decoding(), description="how the reverse model chooses; {sample: true} varies more")
+
+
+class Transform(Strict):
+    """One step between the rows of a source and training: exactly one key."""
+
+    filter: Filter | None = Field(None, description="drop pairs")
+    backtranslate: Backtranslate | None = Field(
+        None, description="have a model write the sources; the targets, or the texts of a file of one language, stay"
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> Transform:
+        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError("name exactly one of " + ", ".join(f"`{name}`" for name in type(self).model_fields))
+        return self
 
 
 class Source(Strict):
@@ -23,12 +73,17 @@ class Source(Strict):
 
     card: str | None = Field(None, description="name of a data card")
     split: str = Field("train", description="split of the card")
-    files: list[str] | None = Field(None, description="own files, instead of a card; `.gz` and `.zst` are read too")
+    files: list[str] | None = Field(
+        None,
+        description="own files, instead of a card; `.gz` and `.zst` are read too; `train.{en,yo}` is a pair of files",
+    )
     format: str | None = Field(
-        None, description="conll, conllu, jsonl, tsv, csv or text; default: the card's, or by the file's name"
+        None,
+        description="conll, conllu, jsonl, tsv, csv, moses, tmx or text; default: the card's, or by the file's name",
     )
     columns: dict[str, int | str] = Field({}, description="where the format finds what, e.g. {token: 0, tag: 3}")
-    lang: str | None = Field(None, description="language of the rows, e.g. swh_Latn")
+    lang: str | None = Field(None, description="language of the rows, e.g. swh_Latn; of the sources of pairs")
+    target_lang: str | None = Field(None, description="language of the targets, where pairs name none; e.g. hin-eng")
     scheme: Literal["auto", "iob1", "iob2", "iobes", "bilou"] | None = Field(
         None, description="tag scheme in the files"
     )
@@ -42,6 +97,7 @@ class Source(Strict):
     )
     licence: str | None = Field(None, description="of the rows kept by `where`, if it is not the card's")
     weight: float = Field(1.0, gt=0, description="how often an epoch draws each row; 0.5: half of the rows")
+    transforms: list[Transform] = Field([], description="pairs: what is done with the rows of a stage, in this order")
 
     @model_validator(mode="after")
     def _one_of(self) -> Source:
@@ -155,8 +211,41 @@ class NgramScratch(Strict):
         return self
 
 
+class RnnScratch(Strict):
+    """A recurrent encoder and decoder with attention (Bahdanau et al., 2015; Luong et al., 2015)."""
+
+    arch: Literal["rnn"] = Field("rnn", description="an LSTM encoder-decoder with attention")
+    embedding: int = Field(256, ge=8, description="width of a piece, in and out")
+    state: int = Field(256, ge=8, description="width of the LSTM: of the decoder, and of the encoder in each direction")
+    layers: int = Field(1, ge=1, description="LSTM layers of encoder and decoder")
+    vocabulary: int = Field(4000, ge=32, description="pieces of the joint tokenizer (BPE with Metaspace)")
+    dropout: float = Field(0.3, ge=0, lt=1, description="dropout between the parts")
+    half: bool = Field(False, description="store the weights in fp16 (and score them so)")
+
+
+class TransformerScratch(Strict):
+    """A Transformer encoder and decoder (Vaswani et al., 2017) as Marian has it, with a joint tokenizer."""
+
+    arch: Literal["transformer"] = Field("transformer", description="a Transformer encoder-decoder")
+    hidden: int = Field(256, ge=8, description="width; a multiple of `heads`")
+    layers: int = Field(3, ge=1, description="layers of the encoder")
+    decoder_layers: int | None = Field(None, ge=1, description="layers of the decoder; default: as the encoder")
+    heads: int = Field(4, ge=1, description="attention heads")
+    intermediate: int | None = Field(None, ge=8, description="width of the feed-forward layer; default: 4 x hidden")
+    vocabulary: int = Field(4000, ge=32, description="pieces of the joint tokenizer (BPE with Metaspace)")
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout of every layer")
+    half: bool = Field(False, description="store the weights in fp16 (and score them so)")
+
+    @model_validator(mode="after")
+    def _divides(self) -> TransformerScratch:
+        if self.hidden % self.heads or self.hidden % 2:
+            raise ValueError(f"hidden ({self.hidden}) must be even and a multiple of heads ({self.heads})")
+        return self
+
+
 Scratch = Annotated[
-    BertScratch | BilstmScratch | CrfScratch | HashedScratch | NgramScratch, Field(discriminator="arch")
+    BertScratch | BilstmScratch | CrfScratch | HashedScratch | NgramScratch | RnnScratch | TransformerScratch,
+    Field(discriminator="arch"),
 ]
 
 
@@ -173,11 +262,13 @@ class SpacyModel(Strict):
 class Model(Strict):
     """What is trained: exactly one of ``base``, ``scratch`` and ``spacy``."""
 
-    base: str | None = Field(None, description="a folder, or a Hub id when online: a pretrained encoder to fine-tune")
+    base: str | None = Field(
+        None, description="a folder, or a Hub id when online: a pretrained encoder, or seq2seq model, to fine-tune"
+    )
     revision: str | None = Field(None, description="commit of the Hub id")
     scratch: Scratch | None = Field(None, description="a small model from random weights, or a linear CRF")
     spacy: SpacyModel | None = Field(None, description="a pipeline trained by spaCy; `efficiency` alone serves too")
-    max_length: int = Field(256, ge=8, description="sub-words a window; longer rows are read in overlapping windows")
+    max_length: int = Field(256, ge=8, description="sub-words a window; longer rows are read in windows")
     freeze: Literal["none", "embeddings", "body"] = Field("none", description="weights that stay as they are")
     pooling: Literal["first", "mean", "cls", "attention"] | None = Field(
         None,
@@ -212,14 +303,14 @@ class Model(Strict):
             raise ValueError("`embeddings_limit` is for `embeddings`")
         if self.revision is not None and self.base is None:
             raise ValueError("`revision` is for a `base`")
-        if (self.crf or self.pooling is not None) and self.family not in ("encoder", "bert"):
+        if (self.crf or self.pooling is not None) and self.family not in ("pretrained", "bert"):
             raise ValueError("`crf` and `pooling` are for encoders")
         return self
 
     @property
     def family(self) -> str:
         if self.base is not None:
-            return "encoder"
+            return "pretrained"
         return self.scratch.arch if self.scratch is not None else "spacy"
 
 
@@ -258,6 +349,12 @@ class Stage(Strict):
     )
     average: float | None = Field(
         None, ge=0, lt=1, description="score and keep a running average of the weights with this decay; 0 is off"
+    )
+    last: int | None = Field(
+        None, ge=1, description="end with the mean of the weights at the last so many evaluations; 1: the best ones"
+    )
+    rdrop: float | None = Field(
+        None, ge=0, description="pairs: weight of the divergence of two passes with dropout (R-Drop); 0 is off"
     )
     eval_every: int | None = Field(None, ge=1, description="steps between evaluations; default: once an epoch")
     save_every: int | None = Field(None, ge=1, description="steps between checkpoints; default: at each evaluation")
@@ -326,15 +423,29 @@ class Recipe(Strict):
 
 WHOLE = ("crf", "spacy", "hashed", "ngrams")  # trained in one go, without checkpoints
 FAMILY_DEFAULTS: dict[str, dict[str, Any]] = {
-    "encoder": {
+    "pretrained": {
         "epochs": 5.0, "lr": 1e-4, "schedule": "linear", "warmup": 0.1, "weight_decay": 0.01, "layer_decay": 1.0,
         "batch_tokens": 1024, "least_batches": 1, "least_steps": 0, "accumulate": 1, "clip": 1.0,
         "label_smoothing": 0.0, "class_weights": "none", "focal": 0.0, "temperature": 1.0, "average": 0.0,
+        "last": 1, "rdrop": 0.0,
     },
     "bert": {
         "epochs": 12.0, "lr": 1e-3, "schedule": "cosine", "warmup": 0.1, "weight_decay": 0.05, "layer_decay": 1.0,
         "batch_tokens": 1024, "least_batches": 1, "least_steps": 0, "accumulate": 1, "clip": 1.0,
         "label_smoothing": 0.0, "class_weights": "none", "focal": 0.0, "temperature": 1.0, "average": 0.0,
+        "last": 1, "rdrop": 0.0,
+    },
+    "rnn": {
+        "epochs": 20.0, "lr": 2e-3, "schedule": "cosine", "warmup": 0.03, "weight_decay": 0.01, "layer_decay": 1.0,
+        "batch_tokens": 2048, "least_batches": 20, "least_steps": 0, "accumulate": 1, "clip": 1.0,
+        "label_smoothing": 0.1, "class_weights": "none", "focal": 0.0, "temperature": 1.0, "average": 0.998,
+        "last": 1, "rdrop": 0.0,
+    },
+    "transformer": {
+        "epochs": 20.0, "lr": 2e-3, "schedule": "cosine", "warmup": 0.1, "weight_decay": 0.01, "layer_decay": 1.0,
+        "batch_tokens": 2048, "least_batches": 20, "least_steps": 0, "accumulate": 1, "clip": 1.0,
+        "label_smoothing": 0.1, "class_weights": "none", "focal": 0.0, "temperature": 1.0, "average": 0.998,
+        "last": 1, "rdrop": 0.0,
     },
     "crf": {},
     "spacy": {},
@@ -344,6 +455,7 @@ FAMILY_DEFAULTS: dict[str, dict[str, Any]] = {
         "epochs": 20.0, "lr": 3e-3, "schedule": "cosine", "warmup": 0.05, "weight_decay": 0.01, "layer_decay": 1.0,
         "batch_tokens": 800, "least_batches": 60, "least_steps": 1800, "accumulate": 1, "clip": 5.0,
         "label_smoothing": 0.0, "class_weights": "none", "focal": 0.0, "temperature": 1.0, "average": 0.998,
+        "last": 1, "rdrop": 0.0,
     },
 }  # fmt: skip
 _CHOICES = ("base", "scratch", "spacy")

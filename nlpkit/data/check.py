@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from nlpkit.data import check_texts
+from nlpkit.data import check_pairs, check_texts
 from nlpkit.data.files import Problem
+from nlpkit.data.languages import Identify
 from nlpkit.data.load import read_file
 from nlpkit.data.overlap import key
-from nlpkit.data.rows import Row, TokenRow
+from nlpkit.data.rows import PairRow, Row, TextRow, TokenRow
 from nlpkit.text import spans
 from nlpkit.text.normalize import LINE_BREAKS, invisible_only
 
@@ -25,6 +26,7 @@ class Findings:
     format: str
     rows: int = 0
     tokens: int = 0
+    target_tokens: int | None = None  # of pairs; ``tokens`` are those of the sources
     scheme: str | None = None
     labels: Counter[str] = field(default_factory=Counter)
     langs: Counter[str] = field(default_factory=Counter)
@@ -38,6 +40,7 @@ class Findings:
     def as_dict(self) -> dict[str, Any]:
         return {
             "path": self.path, "format": self.format, "rows": self.rows, "tokens": self.tokens,
+            **({} if self.target_tokens is None else {"target_tokens": self.target_tokens}),
             "scheme": self.scheme, "labels": dict(self.labels.most_common()), "langs": dict(self.langs.most_common()),
             "errors": len(self.errors), "warnings": len(self.problems) - len(self.errors),
             "problems": [problem.as_dict() for problem in self.problems],
@@ -56,16 +59,23 @@ def check(
     scheme: str = "auto",
     form: str = "NFC",
     kind: str = "tokens",
+    langs: tuple[str, str] = ("", ""),
+    *,
+    identify: Identify | None = None,
 ) -> Findings:
-    """Read the whole file and report each fault with its line; warnings do not make a file bad."""
+    """Read the whole file and report each fault with its line; warnings do not make a file bad.
+
+    Of pairs, ``langs`` are the languages of sources and targets that name none, and ``identify`` looks whether a side
+    is in its language.
+    """
     found = Findings(path, fmt)
-    rows = list(read_file(path, fmt, found.problems.append, columns, kind=kind))
+    rows = list(read_file(path, fmt, found.problems.append, columns, langs[0], kind, langs[1]))
     where = "<stdin>" if path == "-" else path
     found.rows, found.tokens = len(rows), sum(len(row.tokens) for row in rows)
     if not rows and not found.errors:
         found.problems.append(Problem(where, 1, "no-rows", "no rows", "is this the right file and format?"))
-    tags = Counter(tag for row in rows for tag in row.tags or ())
-    found.langs.update(row.lang for row in rows if row.lang)
+    tags = Counter(tag for row in rows for tag in row.tags or ()) if kind != "pairs" else Counter()
+    found.langs.update(_lang(row) for row in rows if _lang(row))
     if kind == "tokens" and _is_scheme(tags):
         found.scheme = spans.detect(row.tags for row in rows if row.tags) if scheme == "auto" else scheme
         for row in rows:
@@ -80,7 +90,16 @@ def check(
         found.problems.append(
             Problem(where, bare[0].line, "no-label", what, "training needs one for each", warning=True)
         )
-    found.problems += _characters(where, rows, form) + _repeated(where, rows)
+    found.problems += _characters(where, rows, form)
+    if kind == "pairs":
+        found.target_tokens = sum(len((row.target or "").split()) for row in rows)
+        told = {problem.code for problem in found.problems}  # the reader may have named each empty side
+        found.problems += [
+            problem for problem in check_pairs.problems(where, rows, identify) if problem.code not in told
+        ]
+        found.texts = rows
+    else:
+        found.problems += _repeated(where, rows)
     if kind == "texts":
         found.problems += check_texts.problems(where, rows)
         found.texts = rows
@@ -88,13 +107,20 @@ def check(
     return found
 
 
-def check_all(sources: Iterable[tuple[Any, ...]]) -> list[Findings]:
-    """``check`` for each source; texts are looked for in the sources before theirs."""
-    found = [check(*source) for source in sources]
+def check_all(sources: Iterable[tuple[Any, ...]], identify: Identify | None = None) -> list[Findings]:
+    """``check`` for each source; texts, and sides of pairs, are looked for in the sources before theirs."""
+    found = [check(*source, identify=identify) for source in sources]
     by_path = {findings.path: findings for findings in found}
-    for path, problem in check_texts.across([(findings.path, findings.texts) for findings in found if findings.texts]):
-        by_path[path].problems.append(problem)
+    for kind, across in ((TextRow, check_texts.across), (PairRow, check_pairs.across)):
+        files = [(entry.path, entry.texts) for entry in found if entry.texts and isinstance(entry.texts[0], kind)]
+        for path, problem in across(files):
+            by_path[path].problems.append(problem)
     return found
+
+
+def _lang(row: Row) -> str:
+    """The language of a row; of a pair both."""
+    return f"{row.lang} > {row.target_lang}" if isinstance(row, PairRow) and row.target_lang else str(row.lang)
 
 
 def _line(row: Row, position: int) -> int:
@@ -114,7 +140,7 @@ def _characters(where: str, rows: list[Row], form: str) -> list[Problem]:
     first: dict[str, tuple[int, str]] = {}
     counts: Counter[str] = Counter()
     for row in rows:
-        for position, token in enumerate(row.tokens):
+        for position, token in enumerate([*row.tokens, *_target(row)]):
             if token.isascii() and token.isprintable():
                 continue
             codes = []
@@ -149,6 +175,11 @@ def _characters(where: str, rows: list[Row], form: str) -> list[Problem]:
         )
         for code, (line, token) in first.items()
     ]
+
+
+def _target(row: Row) -> list[str]:
+    """The words of the other side of a pair."""
+    return (row.target or "").split() if isinstance(row, PairRow) else []
 
 
 def _repeated(where: str, rows: list[Row]) -> list[Problem]:

@@ -19,7 +19,9 @@ class Feature:
     ``shown`` is (start, end) in ``ids`` of all words of the window; ``words`` begin at its place ``first``.
 
     A window of a text with labels of its own has those in ``labels``, and ``types`` where a model tells the second text
-    of a pair from the first (1 and 0, as BERT does).
+    of a pair from the first (1 and 0, as BERT does). One of a pair has the ids of the target in ``labels``: what it
+    begins with, the text, the end; without a target only what it begins with. ``before`` is what stands between the
+    answer to the part before and that to this one.
     """
 
     row: int
@@ -30,6 +32,7 @@ class Feature:
     shown: list[tuple[int, int]]
     first: int
     types: list[int] | None = None
+    before: str = ""
 
 
 @dataclass(slots=True)
@@ -39,7 +42,8 @@ class Output:
     ``scores`` is None where the model knows no probabilities. ``others`` are the next best label sequences of the
     whole window with their probabilities, best first, where they were asked for. ``unknown`` is the chance that none of
     the labels is right because the text is of a kind never learned, where the model can tell. ``logits`` are the scores
-    of all labels of a text, before softmax or sigmoid.
+    of all labels of a text, before softmax or sigmoid. ``texts`` are answers that are texts, best
+    first, with their scores.
     """
 
     labels: list[int]
@@ -47,6 +51,7 @@ class Output:
     others: list[tuple[list[int], float]] = field(default_factory=list)
     unknown: float = 0.0
     logits: Sequence[float] = ()
+    texts: Sequence[tuple[str, float]] = ()
 
 
 class WordTagger(Protocol):
@@ -72,4 +77,22 @@ class Pieces(Protocol):
 
     def pieces(self, rows: Sequence[Sequence[str]]) -> list[list[list[int]]]:
         """Sub-word ids of every word of every row; at least one a word."""
+        ...
+
+
+class PairPieces(Protocol):
+    """The tokenizer of a model that writes texts, as tasks see it."""
+
+    unknown: int | None  # the id of what has no piece
+
+    def sources(self, texts: Sequence[str], tags: Sequence[str], langs: Sequence[str]) -> list[list[int]]:
+        """Ids of texts as a model reads them, each behind its tag (none where that is empty)."""
+        ...
+
+    def targets(self, texts: Sequence[str], langs: Sequence[str]) -> list[list[int]]:
+        """Ids of texts as a model learns to write them: what they begin with, the text, the end."""
+        ...
+
+    def begin(self, lang: str) -> list[int]:
+        """What an answer in a language begins with."""
         ...

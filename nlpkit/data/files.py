@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import re
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -110,6 +111,17 @@ class Lenient(Strictly):
             self.warnings[problem.code] = (count + 1, first)
             return
         super().__call__(problem)
+
+
+_BRACES = re.compile(r"([^{}]*)\{([^{},]+(?:,[^{},]+)+)\}([^{}]*)\Z")
+
+
+def parts(path: str) -> list[str]:
+    """The files that one path names: ``train.{en,yo}`` is two, unless a file is called so; any other path is one."""
+    match = _BRACES.match(path)
+    if match is None or Path(path).exists():
+        return [path]
+    return [f"{match[1]}{part}{match[3]}" for part in match[2].split(",")]
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -15,8 +16,8 @@ from nlpkit.config import places
 from nlpkit.config.explain import unknown
 from nlpkit.config.recipe import Source
 from nlpkit.data import formats
-from nlpkit.data.files import Report, Strictly, open_bytes, read_lines
-from nlpkit.data.rows import JSON, Row, TextRow
+from nlpkit.data.files import Report, Strictly, open_bytes, parts, read_lines
+from nlpkit.data.rows import JSON, PairRow, Row, TextRow
 from nlpkit.errors import InputError
 from nlpkit.text.langcodes import parse
 
@@ -39,8 +40,12 @@ def read_file(
     columns: dict[str, int | str] | None = None,
     lang: str = "",
     kind: str = "tokens",
+    target_lang: str = "",
 ) -> Iterator[Row]:
-    """Stream the rows of one file or ``-``."""
+    """Stream the rows of one file, ``-``, or several files that one path names (moses).
+
+    ``lang`` and, of pairs, ``target_lang`` are the languages of rows that name none.
+    """
     reader = formats.named(fmt, kind)
     if fmt not in formats.READ[kind]:
         raise InputError(f"`{fmt}` is written, not read", "formats: " + ", ".join(formats.READ[kind]))
@@ -49,8 +54,12 @@ def read_file(
             places = ", ".join(reader.PLACES) or "none"
             raise unknown("column", name, list(reader.PLACES), f"what {fmt} can be told: {places}")
     where = "<stdin>" if path == "-" else path
-    for row in reader.read(read_lines(path, report), where, report, columns or {}):
-        yield row if row.lang or not lang else replace(row, lang=lang)
+    files = [read_lines(part, report) for part in parts(path)]
+    for row in reader.read(files if fmt == "moses" else files[0], where, report, columns or {}):
+        told = {"lang": lang} if lang and not row.lang else {}
+        if target_lang and not row.target_lang:
+            told["target_lang"] = target_lang
+        yield replace(row, **told) if told else row
 
 
 def sha256(path: Path) -> str:
@@ -79,7 +88,7 @@ def find(card: cards.Card, split: str, data_dir: Path | None = None) -> Path:
             folders += sorted(path / own for path in root.iterdir() if path.is_dir())
     for folder in folders:
         for name in (wanted, f"{wanted}.gz", f"{wanted}.zst", wanted.removesuffix(".gz")):
-            if (folder / name).is_file():
+            if all(Path(part).is_file() for part in parts(str(folder / name))):
                 return folder / name
     way = block.manual or f"nlpkit data fetch {card.name}"
     raise InputError(
@@ -96,18 +105,20 @@ def _names(paths: list[str]) -> list[str]:
 
 
 def require_tags(rows: list[Row], what: str) -> None:
-    """Raise InputError where a row has no tags, or a text no label."""
-    name, place = ("label", "NAME") if isinstance(rows[0], TextRow) else ("tag", "3")
+    """Raise InputError where a row has no tags, a text no label, or a pair no target."""
+    kinds = {TextRow: ("label", "label", "NAME"), PairRow: ("target", "tgt", "NAME")}
+    name, column, place = kinds.get(type(rows[0]), ("tag", "tag", "3"))
     if all(row.tags is None for row in rows):
         raise InputError(
             f"the {what} rows have no {name}s",
-            f"is the {name} in another column? --column {name}={place}, in a recipe data.columns.{name}={place}",
+            f"is the {name} in another column? --column {column}={place}, in a recipe data.columns.{column}={place}",
         )
     bare = next((row for row in rows if row.tags is None), None)
     if bare is not None:
         lacking = "tags" if name == "tag" else name
         raise InputError(
-            f"row {bare.id} of the {what} rows (line {bare.line}) has no {lacking}, others have", "name it"
+            f"row {bare.id} of the {what} rows (line {bare.line}) has no {lacking}, others have",
+            "name it" if name != "target" else "write it, or drop such pairs: transforms: [{filter: {shortest: 1}}]",
         )
 
 
@@ -146,7 +157,9 @@ def _labeled(found: list[Row], label: str) -> list[Row]:
 
 
 def _other(row: Row, column: str) -> str:
-    """What stands in a column that the format has no use for. Raises InputError where there is none."""
+    """What stands in a column that the format has no use for, or a language of a pair. Raises InputError for none."""
+    if isinstance(row, PairRow) and column in ("src_lang", "tgt_lang"):
+        return row.lang if column == "src_lang" else row.target_lang
     if column not in row.extra:
         known = [name for name in row.extra if name != JSON]
         raise unknown("column", column, known, "other columns: " + (", ".join(known) or "none"))
@@ -175,6 +188,22 @@ def _without(rows: list[TextRow], column: str) -> list[TextRow]:
 _FAR_MORE = 10
 
 
+def _suits(source: Source, kind: str) -> None:
+    """Raise InputError for keys that mean nothing for rows of ``kind``."""
+    if kind != "pairs":
+        if source.transforms or source.target_lang:
+            raise InputError("`transforms` and `target_lang` are for pairs")
+    elif source.rename or source.label is not None or source.without:
+        raise InputError("`rename`, `label` and `without` are not for pairs", "they choose by `where` and `transforms`")
+
+
+def _language(name: str | None, kind: str) -> str:
+    """The code for what a source calls its language; of pairs a code as it stands, like ``eng`` or ``hin-eng``."""
+    if not name or (kind == "pairs" and re.fullmatch(cards.PAIR_CODE, name)):
+        return name or ""
+    return parse(name)
+
+
 def _chosen(found: Iterator[Row], source: Source) -> list[Row]:
     """What ``limit``, ``where``, ``without``, ``label`` and ``rename`` leave of the rows, in this order."""
     kept = (row for row in found if all(_other(row, name) in values for name, values in source.where.items()))
@@ -191,7 +220,8 @@ def _chosen(found: Iterator[Row], source: Source) -> list[Row]:
 def rows(source: Source, data_dir: Path | None = None, report: Report | None = None, kind: str = "tokens") -> Loaded:
     """Load a source of rows of ``kind`` whole."""
     strictly = report or Strictly()
-    lang = parse(source.lang) if source.lang else ""
+    _suits(source, kind)
+    lang, target_lang = _language(source.lang, kind), _language(source.target_lang, kind)
     notes: list[str] = []
     if source.card is not None:
         card = cards.load(source.card)
@@ -202,7 +232,11 @@ def rows(source: Source, data_dir: Path | None = None, report: Report | None = N
         fmt: str = block.format.name
         columns = {**block.format.columns, **block.splits[source.split].columns, **source.columns}
         scheme = source.scheme or block.labels.scheme or "auto"
-        paths, lang = [str(path)], lang or block.text.lang or ""
+        paths, lang, target_lang = (
+            [str(path)],
+            lang or block.text.lang or "",
+            target_lang or block.text.target_lang or "",
+        )
         if card.noncommercial:
             notes.append(f"{card.pretty_name} is under {card.license}: not for commercial use")
     else:
@@ -212,21 +246,22 @@ def rows(source: Source, data_dir: Path | None = None, report: Report | None = N
         if "-" in paths:
             raise InputError("a source cannot be stdin: it is read for its rows and again for its hash", "name a file")
         fmt = source.format or formats.guess(paths[0], formats.DEFAULT[kind], kind)
-        if fmt == "text" and source.label is None:
+        if fmt == "text" and source.label is None and not (kind == "pairs" and source.format):
+            lacking = {"tokens": "tags", "texts": "labels", "pairs": "targets"}[kind]
             raise InputError(
-                f"`{paths[0]}` looks like raw text, which has no {'tags' if kind == 'tokens' else 'labels'}",
+                f"`{paths[0]}` looks like raw text, which has no {lacking}",
                 f"if it has columns: data.format={formats.DEFAULT[kind]}",
             )
         columns, scheme = dict(source.columns), source.scheme or "auto"
-    found = _chosen(
-        itertools.chain.from_iterable(read_file(path, fmt, strictly, columns, lang, kind) for path in paths), source
-    )
+    each = (read_file(path, fmt, strictly, columns, lang, kind, target_lang) for path in paths)
+    found = _chosen(itertools.chain.from_iterable(each), source)
+    files = [part for path in paths for part in parts(path)]
     record: dict[str, Any] = {
         **source.model_dump(mode="json", exclude_none=True, exclude_defaults=True),
         "format": fmt,
         "rows": len(found),
         "tokens": sum(len(row.tokens) for row in found),
-        "sha256": {name: sha256(Path(path)) for name, path in zip(_names(paths), paths, strict=True)},
+        "sha256": {name: sha256(Path(path)) for name, path in zip(_names(files), files, strict=True)},
     }
     if source.card is not None:
         record |= {

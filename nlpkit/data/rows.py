@@ -89,12 +89,47 @@ class TextRow:
         return replace(self, scores=tuple(scores))
 
 
+@dataclass(frozen=True, slots=True)
+class PairRow:
+    """A text and what it is to become: its translation, its pronunciation; None where that is not known.
+
+    ``references`` are other right answers beside ``target``; ``lang`` is the language of ``text``; ``line`` is the
+    pair's line in its file; ``extra`` holds the other columns. A model fills in ``target``, its ``score`` (mean
+    log-probability a piece, or what the length penalty makes of the sum) and, when asked, the best answers with their
+    scores (``others``, best first). ``tokens`` and ``tags`` show it as what works on any kind of row wants it.
+    """
+
+    id: str
+    text: str
+    target: str | None = None
+    lang: str = ""
+    target_lang: str = ""
+    extra: dict[str, str] = field(default_factory=dict)
+    line: int = 0
+    references: Sequence[str] = ()
+    score: float | None = None
+    others: Sequence[tuple[str, float]] = ()
+
+    @property
+    def tokens(self) -> Sequence[str]:
+        return self.text.split()
+
+    @property
+    def whole(self) -> str:
+        return self.text
+
+    @property
+    def tags(self) -> Sequence[str] | None:
+        """All right answers."""
+        return None if self.target is None else (self.target, *self.references)
+
+
 JSON = "\0json"  # the key of ``extra`` for what a JSON row holds besides; no column of a table can be called so
 BAR = "|"  # between the labels of a text, in a table
 SEPARATOR = "</s>"  # between the texts of a pair
 
 
-Row = Any  # a TokenRow or a TextRow; the task knows which
+Row = Any  # a TokenRow, a TextRow or a PairRow; the task knows which
 
 
 def control(label: str) -> bool:

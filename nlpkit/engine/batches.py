@@ -131,10 +131,10 @@ def collate(
     Where the model ``reads`` words, also starts and ends of all words that the windows show, (rows, most words), -1
     where a row has no more; labels then have that shape too. Where it reads texts, labels are (rows), or
     (rows, ``classes``) of 0 and 1 where a text has any number of them; token_type_ids are there where pairs need them.
+    Where it reads pairs, labels and decoder_input_ids are (rows, longest target): the next piece at each place.
     """
-    longest = max(len(feature.ids) for feature in features)
-    ids = torch.tensor([feature.ids + [pad] * (longest - len(feature.ids)) for feature in features])
-    mask = torch.tensor([[1] * len(feature.ids) + [0] * (longest - len(feature.ids)) for feature in features])
+    ids, mask = padded([feature.ids for feature in features], pad)
+    longest = ids.shape[1]
     batch = {"input_ids": ids, "attention_mask": mask}
     if any(feature.types for feature in features):
         types = [feature.types or [0] * len(feature.ids) for feature in features]
@@ -142,13 +142,17 @@ def collate(
     if reads == "words":
         most = max(1, *(len(feature.shown) for feature in features))
 
-        def padded(rows: Iterable[Sequence[int]], fill: int) -> torch.Tensor:
+        def filled(rows: Iterable[Sequence[int]], fill: int) -> torch.Tensor:
             return torch.tensor([[*row, *[fill] * (most - len(row))] for row in rows])
 
-        batch["starts"] = padded(([start for start, _ in f.shown] for f in features), -1)
-        batch["ends"] = padded(([end for _, end in f.shown] for f in features), -1)
+        batch["starts"] = filled(([start for start, _ in f.shown] for f in features), -1)
+        batch["ends"] = filled(([end for _, end in f.shown] for f in features), -1)
         if learn:
-            batch["labels"] = padded((_of_words(feature) for feature in features), IGNORE)
+            batch["labels"] = filled((_of_words(feature) for feature in features), IGNORE)
+    elif learn and reads == "pairs":
+        targets = [feature.labels or [] for feature in features]
+        batch["decoder_input_ids"], _ = padded([target[:-1] for target in targets], pad)
+        batch["labels"], _ = padded([target[1:] for target in targets], IGNORE)
     elif learn and reads == "texts" and classes:
         batch["labels"] = torch.zeros(len(features), classes)
         for row, feature in enumerate(features):
@@ -160,6 +164,16 @@ def collate(
             [(f.labels or []) + [IGNORE] * (longest - len(f.labels or [])) for f in features]
         )
     return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+
+
+def padded(
+    rows: Sequence[Sequence[int]], pad: int, device: torch.device | str = "cpu"
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids and mask, both (rows, longest)."""
+    longest = max(map(len, rows))
+    ids = torch.tensor([[*row, *[pad] * (longest - len(row))] for row in rows], device=device)
+    mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=device)
+    return ids, mask
 
 
 def _of_words(feature: Feature) -> list[int]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.config import bundle_info
+from nlpkit.config.decoding import Decoding
 from nlpkit.data.seen import FILE as SEEN
 from nlpkit.engine.hub import folder_of
 from nlpkit.errors import InputError, RunError
@@ -25,12 +26,11 @@ from nlpkit.errors import InputError, RunError
 if TYPE_CHECKING:
     import torch
 
-    from nlpkit.engine.pretrained import Tokenizer
-    from nlpkit.engine.recurrent import Words
-
+Say = Callable[[str], None]
 SPACY = "spacy:"  # begins the name of an installed pipeline
 ENDINGS = (".bin", ".ftz")  # end the name of a fastText model
 TEXTS = ("classify", "langid")  # tasks for which a model of others is read as a classifier of texts
+PAIRS = ("translate", "g2p")  # and these, as one that writes texts
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Bundle:
 
     path: Path | None
     model: Any
-    tokenizer: Tokenizer | Words | None
+    tokenizer: Any  # a pretrained.Tokenizer, recurrent.Words, joint.Joint, pretrained_pairs.PretrainedPieces, or None
     info: dict[str, Any]
 
 
@@ -92,6 +92,8 @@ def load(name: str, device: str | None = None, task: str | None = None) -> Bundl
     if kind == "nlpkit-bilstm":
         assert info is not None
         found = _bilstm(folder, config, info)
+    elif task in PAIRS if info is None else info.get("head") == "pairs":
+        found = _of_pairs(folder, kind, config, info, task)
     else:
         found = _foreign(folder, info, task)
     found.model.eval().to(where)
@@ -112,21 +114,104 @@ def _installed(name: str, task: str, device: str | None) -> Bundle:
     return Bundle(None, found, None, info)
 
 
-def _bilstm(folder: Path, config: dict[str, Any], info: dict[str, Any]) -> Bundle:
+def converted(
+    name: str,
+    task: str,
+    decoding: Decoding,
+    *,
+    device: str | None,
+    precision: str,
+    ensemble: bool,
+    must: bool,
+    say: Say,
+) -> Bundle | None:
+    """The model by CTranslate2; None where it cannot serve, or InputError where it ``must``."""
+    from nlpkit.engine import ct2
+
+    folder = folder_of(name)
+    kind = ct2.kind_of(folder)
+    info = bundle_info.read(folder) if (folder / "bundle.json").is_file() else None
+    why = ct2.refusal(kind, decoding, device, ensemble=ensemble, precision=precision)
+    if not why and not must and device is None and ct2.gpus():
+        return None  # torch is as fast there, and answers exactly as it did when it was scored
+    if info is not None and info.get("head") != "pairs":
+        why = f"`{name}` is a model for {info['task']}"
+    if info is not None and not why:
+        bundle_info.verify(folder, info)
+    if why:
+        if must:
+            raise InputError(f"--engine ct2: {why}", "--engine torch")
+        return None
+    whole: list[Bundle] = []
+
+    def reference() -> Any:
+        whole.append(load(name, "cpu", task))
+        return whole[0].model
+
+    pieces = pieces_of(folder, kind, info) if info is not None else load(name, "cpu", task).tokenizer
+    try:
+        model = ct2.opened(folder, pieces, device=device, precision=precision, reference=reference, say=say)
+    except RunError as error:
+        if must:
+            raise
+        say(f"note: {error.message}; going on by torch")
+        return None
+    info = info or {"task": task, "head": "pairs", "options": {}, "labels": [], "max_length": 512}
+    return Bundle(folder, model, pieces, info)
+
+
+def pieces_of(folder: Path, kind: str, info: dict[str, Any]) -> Any:
+    """The tokenizer of a model of nlpkit that writes texts. One that was learned with the model needs no torch."""
+    if kind == "nlpkit-rnn" or info.get("pieces") == "joint":
+        from nlpkit.engine.joint import Joint
+
+        return Joint.load(folder)
+    from nlpkit.engine.pretrained_pairs import load_pieces
+
+    return load_pieces(folder, info["options"].get("codes", {}))
+
+
+def _of_pairs(folder: Path, kind: str, config: dict[str, Any], info: dict[str, Any] | None, task: str | None) -> Bundle:
+    if kind == "nlpkit-rnn":
+        from nlpkit.engine.seq2seq import rnn_of
+
+        assert info is not None
+        return Bundle(folder, _weighted(folder, lambda: rnn_of(config)), pieces_of(folder, kind, info), info)
+    from nlpkit.engine.pretrained_pairs import load_base, load_stock
+
+    if info is None:
+        model, pieces, limit = load_base(str(folder), {})
+        facts = {"task": task, "head": "pairs", "options": {}, "labels": [], "max_length": limit}
+        return Bundle(folder, model, pieces, facts)
+    return Bundle(folder, load_stock(folder), pieces_of(folder, kind, info), info)
+
+
+def _weighted(folder: Path, make: Callable[[], Any]) -> Any:
+    """A model of nlpkit's own with the weights of the folder."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from nlpkit.engine.recurrent import Words, of_facts
-
     try:
-        words = Words.load(folder)
-        model = of_facts(config, words)
+        model = make()
         model.load_state_dict(load_file(folder / "model.safetensors"))
     except (KeyError, ValueError, RuntimeError, OSError, SafetensorError) as error:
         what = str(error).splitlines()[0]
         raise InputError(f"`{folder}` is damaged: {what}", "copy or train the model again") from None
+    return model
+
+
+def _bilstm(folder: Path, config: dict[str, Any], info: dict[str, Any]) -> Bundle:
+    from nlpkit.engine.recurrent import Words, of_facts
+
+    found: list[Words] = []
+
+    def make() -> Any:
+        found.append(Words.load(folder))
+        return of_facts(config, found[0])
+
+    model = _weighted(folder, make)
     _agree(folder, info, model.labels)
-    return Bundle(folder, model, words, info)
+    return Bundle(folder, model, found[0], info)
 
 
 def _foreign(folder: Path, info: dict[str, Any] | None, task: str | None) -> Bundle:
@@ -147,7 +232,7 @@ def _foreign(folder: Path, info: dict[str, Any] | None, task: str | None) -> Bun
     return Bundle(folder, model, tokenizer, info)
 
 
-def _of_texts(folder: Path, info: dict[str, Any] | None, task: str | None, tokenizer: Tokenizer) -> Bundle:
+def _of_texts(folder: Path, info: dict[str, Any] | None, task: str | None, tokenizer: Any) -> Bundle:
     from nlpkit.engine import text_heads
     from nlpkit.engine.pretrained import longest_window
 

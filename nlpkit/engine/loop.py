@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -65,6 +65,23 @@ class Average:
         finally:
             for name, weight in weights.items():
                 weight.data = kept[name]
+
+
+def mean_of(states: Iterable[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """The mean of each tensor over checkpoints."""
+    total: dict[str, torch.Tensor] = {}
+    count = 0
+    for state in states:
+        count += 1
+        for name, tensor in state.items():
+            total[name] = total[name] + tensor.double() if name in total else tensor.double()
+    return {name: (tensor / count).float() for name, tensor in total.items()}
+
+
+def round_to_half(model: nn.Module) -> None:
+    """Give every weight the value it has when stored in fp16."""
+    for weight in model.parameters():
+        weight.data = weight.data.half().float()
 
 
 def rate(step: int, total: int, warmup: float, schedule: str) -> float:
@@ -140,11 +157,13 @@ def loss_of(
     label_smoothing: float,
     weights: torch.Tensor | None = None,
     focal: float = 0.0,
+    rdrop: float = 0.0,
 ) -> torch.Tensor:
     """The model's own loss, or cross-entropy summed over labels; several readers in one model each learn by it.
 
     With any number of labels a text it is the sum over texts of the mean over labels. ``focal`` multiplies each by
-    (1 - p)^focal (Lin et al., 2017), p being the probability of what is right.
+    (1 - p)^focal (Lin et al., 2017), p being the probability of what is right. With ``rdrop`` the batch passes twice,
+    and the mean loss is that of both and ``rdrop`` times their symmetric divergence (R-Drop; Liang et al., 2021).
     """
     if getattr(getattr(model, "module", model), "own_loss", False):
         found: torch.Tensor = model(**batch)
@@ -152,12 +171,23 @@ def loss_of(
     labels = batch.pop("labels")
     output = model(**batch)
     total = torch.zeros((), device=labels.device)
+    if rdrop:
+        first, second = output.logits.float(), model(**batch).logits.float()
+        for logits in (first, second):
+            total = total + _of_one(logits, labels, label_smoothing, weights, focal) / 2
+        return total + rdrop * _divergence(first, second, labels != IGNORE)
     for logits in getattr(output, "parts", None) or [output.logits]:
         if labels.is_floating_point():
             total = total + _of_any_number(logits.float(), labels, label_smoothing, weights, focal)
         else:
             total = total + _of_one(logits.float(), labels, label_smoothing, weights, focal)
     return total
+
+
+def _divergence(first: torch.Tensor, second: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Half of KL(p|q) + KL(q|p), summed over the ``wanted`` places."""
+    p, q = first[wanted].log_softmax(-1), second[wanted].log_softmax(-1)
+    return ((p.exp() - q.exp()) * (p - q)).sum() / 2
 
 
 def _of_one(
@@ -216,7 +246,9 @@ def fit(
         batches = steps[number][rank::world]
         learned = [features[row] for batch in batches for row in batch]
         labels = len(learned)
-        if _reads(model)[0] != "texts":
+        if _reads(model)[0] == "pairs":  # all but the first are written
+            labels = sum(len(feature.labels or ()) - 1 for feature in learned)
+        elif _reads(model)[0] != "texts":
             labels = sum(label != IGNORE for feature in learned for label in feature.labels or ())
         total = int(accelerator.reduce(torch.tensor(float(labels), device=accelerator.device)).item())
         factor = rate(number, len(steps), stage.warmup or 0.0, stage.schedule or "constant")
@@ -291,7 +323,9 @@ def _one_step(
         )
         with nullcontext() if last else accelerator.no_sync(model):
             with accelerator.autocast():
-                value = loss(model, tensors, stage.label_smoothing or 0.0, weights, stage.focal or 0.0)
+                value = loss(
+                    model, tensors, stage.label_smoothing or 0.0, weights, stage.focal or 0.0, stage.rdrop or 0.0
+                )
             # DDP averages gradients over ranks, so the sum needs the factor `world`
             accelerator.backward(value * world / max(1, total))
         summed += value.detach()

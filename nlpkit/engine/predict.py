@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -30,18 +30,28 @@ def scores(
     On running out of memory the batch is halved and done again. The result does not depend on the batches
     beyond the rounding of floating point.
     """
+    model.eval()
     lengths = [len(feature.ids) for feature in features]
+    return in_batches(lambda part: _forward(model, part, pad, nbest), features, lengths, batch_tokens, poll)
+
+
+def in_batches(
+    forward: Callable[[list[Feature]], Iterable[Output]],
+    features: Sequence[Feature],
+    lengths: Sequence[int],
+    batch_tokens: int,
+    poll: Callable[[], None],
+) -> list[Output]:
+    """``forward`` on batches of features of nearly one length; their outputs in the features' order."""
     order = sorted(range(len(features)), key=lambda number: lengths[number])
     outputs: list[Output | None] = [None] * len(features)
     waiting = batches(order, lengths, batch_tokens)[::-1]
-    model.eval()
     with torch.inference_mode():
         while waiting:
             batch = waiting.pop()
             poll()
             try:
-                part = [features[i] for i in batch]
-                for number, output in zip(batch, _forward(model, part, pad, nbest), strict=True):
+                for number, output in zip(batch, forward([features[i] for i in batch]), strict=True):
                     outputs[number] = output
             except (torch.OutOfMemoryError, RuntimeError) as error:
                 if not out_of_memory(error):

@@ -263,11 +263,6 @@ class Reader(nn.Module):
         """((rows, words, width), (rows) words a row)."""
         return input_ids.view(len(input_ids), -1, Words.width), attention_mask.sum(1) // Words.width
 
-    def round_to_half(self) -> None:
-        """Give every weight the value it has when stored in fp16."""
-        for weight in self.parameters():
-            weight.data = weight.data.half().float()
-
     def save(self, folder: Path) -> None:
         """config.json and model.safetensors, in fp16 where the recipe says so."""
         facts: dict[str, Any] = {

@@ -13,10 +13,25 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast_object_list
 
-from nlpkit.config.recipe import BertScratch, BilstmScratch, Recipe, Stage
+from nlpkit.config.decoding import Decoding
+from nlpkit.config.recipe import BertScratch, BilstmScratch, Recipe, RnnScratch, Stage, TransformerScratch
 from nlpkit.data.features import Feature, Output
-from nlpkit.engine import batches, checkpoints, encoders, heads, loop, pretrained, recurrent, text_heads, vocabulary
+from nlpkit.engine import (
+    batches,
+    checkpoints,
+    encoders,
+    generate,
+    heads,
+    joint,
+    loop,
+    pretrained,
+    recurrent,
+    seq2seq,
+    text_heads,
+    vocabulary,
+)
 from nlpkit.engine.predict import scores
+from nlpkit.engine.pretrained_pairs import load_base as load_pretrained
 from nlpkit.engine.vectors import read as read_vectors
 from nlpkit.errors import InputError
 
@@ -67,7 +82,8 @@ class Session:
 
     # -- model and optimizer
 
-    tokenizer: pretrained.Tokenizer | recurrent.Words
+    tokenizer: Any  # a pretrained.Tokenizer, recurrent.Words, joint.Joint, or pretrained_pairs.PretrainedPieces
+    decoding = Decoding()  # how a model that writes texts chooses them, once it is trained
 
     def build(
         self,
@@ -115,6 +131,34 @@ class Session:
         learning = loop.freeze(self.model, spec.freeze)
         if not texts:
             self.model = heads.with_head(self.model, labels, pooling=pooling, crf=spec.crf)
+        self._built(learning, say)
+
+    def build_pairs(
+        self, tags: Sequence[str], texts: Sequence[str], say: Say, *, symbols: bool, names: dict[str, str]
+    ) -> None:
+        """Load or make a model that writes texts.
+
+        A vocabulary of its own is learned from ``texts``, sources and targets as it is to read and write them;
+        ``names`` say what a pretrained model calls languages.
+        """
+        spec, self.labels = self.recipe.model, list(tags)
+        self.max_length = spec.max_length
+        if spec.base is not None:
+            self.model, self.tokenizer, limit = load_pretrained(spec.base, names, spec.revision)
+            self.max_length = min(spec.max_length, limit)
+        else:
+            scratch = spec.scratch
+            assert isinstance(scratch, RnnScratch | TransformerScratch)
+            self.tokenizer = joint.train(texts, scratch.vocabulary, tags, symbols=symbols)
+            say(f"vocabulary: {len(self.tokenizer):,} pieces")
+            torch.manual_seed(self.recipe.seed)
+            if isinstance(scratch, RnnScratch):
+                self.model = seq2seq.AttentionRnn(scratch, len(self.tokenizer), self.tokenizer.pad)
+            else:
+                self.model = seq2seq.transformer(scratch, self.tokenizer, spec.max_length, self.recipe.seed)
+        self._built(loop.freeze(self.model, spec.freeze), say)
+
+    def _built(self, learning: int, say: Say) -> None:
         precision = self.accelerator.mixed_precision.replace("no", "fp32")
         say(f"model: {self.weights():,} weights, {learning:,} learn; device {self.device}, precision {precision}")
         self.model.to(self.accelerator.device)
@@ -166,9 +210,21 @@ class Session:
         else:
             self._optimizer = self.accelerator.prepare(optimizer)
 
-    def end_stage(self, folder: Path, best: int | None) -> None:
-        """Go on with the best weights; without any, with the averaged or the last ones."""
-        if best is not None:
+    def end_stage(self, folder: Path, best: int | None, last: int = 1) -> None:
+        """Go on with the best weights; without any, with the averaged or the last ones.
+
+        With ``last`` above 1 with the mean of those at the last so many evaluations (checkpoint averaging).
+        """
+        kept = sorted(folder.glob("last-*"), key=checkpoints.step_of)
+        if last > 1 and kept:
+            means = loop.mean_of(checkpoints.read(path)[0]["model"] for path in kept)
+            self.model.load_state_dict(means, strict=False)
+            self.wait()
+            if self.main:
+                for path in kept:
+                    shutil.rmtree(path)
+            self.wait()
+        elif best is not None:
             tensors, _ = checkpoints.read(folder / f"best-{best:08d}")
             self.model.load_state_dict(tensors["model"], strict=False)
         elif self._average is not None:
@@ -192,6 +248,8 @@ class Session:
             groups = [source_of[feature.row] for feature in features]
             rates = batches.rates([groups.count(at) for at in range(len(weights))], weights, stage.temperature or 1)
         lengths = [len(feature.ids) // self.tokenizer.width for feature in features]
+        if getattr(self.model, "reads", "") == "pairs":
+            lengths = [max(length, len(f.labels or ())) for length, f in zip(lengths, features, strict=True)]
         group = self.world * (stage.accumulate or 1)
         tokens = min(stage.batch_tokens or 1024, max(_SMALLEST, sum(lengths) // (stage.least_batches or 1)))
         return batches.plan(
@@ -219,6 +277,13 @@ class Session:
     def scores(self, features: Sequence[Feature], poll: Callable[[], None]) -> list[Output]:
         """Outputs of the current weights (each process does all of it: the answer is then the same)."""
         autocast = nullcontext() if self._settled else self.accelerator.autocast()
+        if getattr(self.model, "reads", "") == "pairs":
+            wanted = self.decoding if self._settled else Decoding(beam=1)
+            with self._scored():
+                return generate.outputs(
+                    [self.model], features, self.tokenizer, wanted, longest=self.max_length,
+                    batch_tokens=generate.TOKENS, poll=poll,
+                )  # fmt: skip
         with self._scored(), autocast:
             return scores(self.model, features, self.tokenizer.pad, 1024 * self.tokenizer.width, poll)
 
@@ -257,6 +322,15 @@ class Session:
                 checkpoints.write(folder / f"best-{done:08d}", {"model": self._tensors()}, facts)
         self.wait()
 
+    def save_last(self, folder: Path, done: int, count: int) -> None:
+        """Keep the weights of the last ``count`` evaluations, of which the stage ends with the mean."""
+        if self.main:
+            with self._scored():
+                checkpoints.write(folder / f"last-{done:08d}", {"model": self._tensors()}, {})
+            for old in sorted(folder.glob("last-*"), key=checkpoints.step_of)[:-count]:
+                shutil.rmtree(old)
+        self.wait()
+
     def newest(self, folder: Path, say: Say) -> Path | None:
         """The newest checkpoint that is whole, its best weights too."""
 
@@ -287,12 +361,12 @@ class Session:
     def settle(self) -> None:
         """Training is over: what is scored from now on is what is saved."""
         self._settled = True
-        if isinstance(self.model, recurrent.Reader) and self.model.spec.half:
-            self.model.round_to_half()
+        if getattr(self.recipe.model.scratch, "half", False):
+            loop.round_to_half(self.model)
 
     def save(self, folder: Path) -> None:
         """Write model and tokenizer into a folder."""
-        if isinstance(self.model, recurrent.Reader):
+        if isinstance(self.model, recurrent.Reader | seq2seq.AttentionRnn | seq2seq.Stock):
             self.model.save(folder)
         else:
             self.model.save_pretrained(folder)

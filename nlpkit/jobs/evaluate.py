@@ -10,7 +10,7 @@ from typing import Any
 
 from nlpkit.config.recipe import Source
 from nlpkit.data import load
-from nlpkit.data.rows import Row
+from nlpkit.data.rows import PairRow, Row
 from nlpkit.errors import InputError
 from nlpkit.jobs.predict import Predictor
 from nlpkit.jobs.rundir import Say
@@ -67,6 +67,8 @@ def compare(gold: Gold, other: Gold, judge: Task, say: Say) -> tuple[list[Row], 
             f"{len(gold.rows)} gold rows and {len(other.rows)} guessed rows", "score files with the same sentences"
         )
     for number, (a, b) in enumerate(zip(gold.rows, other.rows, strict=True), 1):
+        if isinstance(b, PairRow) and not b.text.strip():
+            continue  # a file of answers alone
         if list(a.tokens) != list(b.tokens):
             at = next(
                 (i for i, (x, y) in enumerate(zip(a.tokens, b.tokens, strict=False)) if x != y),
@@ -106,7 +108,7 @@ def score(
     if by == "lang":
         groups: dict[str, list[int]] = defaultdict(list)
         for number, row in enumerate(gold):
-            groups[row.lang or "und"].append(number)
+            groups[_language(row)].append(number)
         parts = {
             lang: judge.score([gold[i] for i in numbers], [guess[i] for i in numbers], seen)
             for lang, numbers in sorted(groups.items())
@@ -115,6 +117,13 @@ def score(
         name = judge.main_metric
         result[f"macro_lang_{name}"] = sum(part[name] for part in parts.values()) / len(parts)
     return result
+
+
+def _language(row: Row) -> str:
+    """The language of a row; of a pair both, where both are named."""
+    if isinstance(row, PairRow):
+        return ">".join(name for name in (row.lang, row.target_lang) if name) or "und"
+    return row.lang or "und"
 
 
 def against(gold: Sequence[Row], guess: Sequence[Row], baseline: Sequence[Row], judge: Task) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def finish(
         if name == "dev" and facts is None:
             facts = task.adjust(rows, guess)
         guess = task.adjusted(guess)
-        several = len({row.lang for row in rows}) > 1
+        several = not task.by_language and len({(row.lang, getattr(row, "target_lang", "")) for row in rows}) > 1
         scores[name] = score(rows, guess, task, "lang" if several else None, seen)
         if before[0] and adjusted is None:
             scores[name]["ece_before"] = calibration.ece(*before)
@@ -97,10 +97,12 @@ def _info(recipe: Recipe, task: Task, data: Data, scores: dict[str, Any], max_le
     info |= task.facts((row for stage in data.train for row in stage), scores)
     pooling = recipe.model.pooling or ("mean" if task.head == "texts" else "first")
     if task.head == "texts":
-        if recipe.model.family in ("encoder", "bert"):
+        if recipe.model.family in ("pretrained", "bert"):
             info["pooling"] = pooling
     elif pooling != "first" or recipe.model.crf:
         info["tagger"] = {"pooling": pooling, "crf": recipe.model.crf}
+    if task.head == "pairs":
+        info["pieces"] = "pretrained" if recipe.model.base else "joint"
     places = {row.extra["conllu:tag"] for stage in data.train for row in stage if "conllu:tag" in row.extra}
     if len(places) == 1:
         info["columns"] = {"tag": places.pop()}  # where CoNLL-U is to hold what this model says

@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from nlpkit.config import bundle_info
+from nlpkit.config.decoding import Decoding
 from nlpkit.data.features import Feature, Output, WordTagger
 from nlpkit.data.files import Report, Strictly
 from nlpkit.data.load import read_file
@@ -76,10 +79,26 @@ class Predictor:
         device: str | None = None,
         batch_tokens: int | None = None,
         nbest: int = 1,
+        decoding: Callable[[Decoding], Decoding] = lambda usual: usual,
+        engine: str = "torch",
+        also: Sequence[str] = (),
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """The rest is for models that write texts.
+
+        ``decoding`` makes of the model's own way to choose an answer that which is wanted; ``engine`` is torch, ct2, or
+        auto (ct2 on a CPU where it serves); ``also`` are models that answer together with the first.
+        """
         from nlpkit.engine import bundle
 
-        self._bundle = bundle.load(model, device, task)
+        found = None
+        if engine == "ct2" or (engine == "auto" and device in (None, "cpu")):
+            wanted = decoding(_usual(model))
+            found = bundle.converted(
+                model, task or "translate", wanted, device=device, precision=precision, ensemble=bool(also),
+                must=engine == "ct2", say=say,
+            )  # fmt: skip
+        self._bundle = found or bundle.load(model, device, task)
         self.info = self._bundle.info
         if task is not None and self.info["task"] != task:
             raise InputError(
@@ -95,14 +114,28 @@ class Predictor:
             ) from None
         self.task: Task = task_class(options, self.info["labels"])
         self.columns: dict[str, int | str] = self.info.get("columns", {})
-        self._model = bundle.prepared(self._bundle, precision)
-        self._batch_tokens = batch_tokens or 1024
+        self._model = self._bundle.model if found else bundle.prepared(self._bundle, precision)
+        self._batch_tokens = batch_tokens or (4096 if self.task.head == "pairs" else 1024)
         self._nbest = nbest
         if nbest > 1 and self._bundle.tokenizer is None and self.task.head == "tokens":
             raise InputError(f"`{model}` gives one answer only", "--nbest is for models with sub-words or a BiLSTM")
         if batch_tokens is not None and self._bundle.tokenizer is None:
             raise InputError(f"`{model}` reads row by row", "leave out --batch-tokens")
         self.task.use(self.info)
+        self.decoding = decoding(getattr(options, "decoding", Decoding()))
+        self._others = [self._alike(name, precision, device) for name in also]
+
+    def _alike(self, name: str, precision: str, device: str | None) -> Any:
+        """Another model that reads and writes the same pieces."""
+        from nlpkit.engine import bundle
+
+        other = bundle.load(name, device, self.info["task"])
+        mine, its = self._bundle.tokenizer, other.tokenizer
+        if not hasattr(mine, "pieces") or not hasattr(its, "pieces") or mine.pieces() != its.pieces():
+            raise InputError(
+                f"`{name}` has other pieces than the first model", "models that answer together share them"
+            )
+        return bundle.prepared(other, precision)
 
     @cached_property
     def seen(self) -> Seen | None:
@@ -190,6 +223,8 @@ class Predictor:
         tokenizer = self._bundle.tokenizer
         if tokenizer is None:
             return fill_whole(self.task, part, self._model, poll)
+        if self.task.head == "pairs":
+            return fill(self.task, part, tokenizer, int(self.info["max_length"]), partial(self._written, poll=poll))
         from nlpkit.engine.predict import scores
 
         def run(features: list[Feature]) -> list[Output]:
@@ -197,6 +232,32 @@ class Predictor:
             return scores(self._model, features, tokenizer.pad, tokens, poll, self._nbest)
 
         return fill(self.task, part, tokenizer, int(self.info["max_length"]), run)
+
+    def _written(self, features: list[Feature], poll: Callable[[], None]) -> list[Output]:
+        if hasattr(self._model, "write"):
+            return list(
+                self._model.write(
+                    features, self.decoding, longest=int(self.info["max_length"]), batch_tokens=self._batch_tokens,
+                    poll=poll,
+                )
+            )  # fmt: skip
+        from nlpkit.engine import generate
+
+        return generate.outputs(
+            [self._model, *self._others], features, self._bundle.tokenizer, self.decoding,
+            longest=int(self.info["max_length"]), batch_tokens=self._batch_tokens, poll=poll,
+        )  # fmt: skip
+
+
+def _usual(model: str) -> Decoding:
+    """How a model chooses its answers, read without loading it."""
+    path = Path(model) / "bundle.json"
+    if not path.is_file():
+        return Decoding()
+    try:
+        return Decoding.model_validate(bundle_info.read(path.parent)["options"].get("decoding", {}))
+    except ValidationError:
+        raise InputError(f"`{path}`: `decoding` is damaged", "copy or train the model again") from None
 
 
 def read_inputs(

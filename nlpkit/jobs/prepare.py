@@ -18,6 +18,7 @@ from nlpkit.data import load, overlap
 from nlpkit.data.rows import Row
 from nlpkit.errors import InputError
 from nlpkit.jobs.rundir import RunDir, Say, environment
+from nlpkit.jobs.transforms import transformed
 from nlpkit.tasks import named
 from nlpkit.tasks.base import Task
 from nlpkit.text.spans import detect, faults
@@ -74,20 +75,25 @@ def _wrong_family(recipe: Recipe, lines: Lines) -> Iterator[str]:
 def _unused(recipe: Recipe, lines: Lines) -> Iterator[str]:
     """What the task's use of the model's family would ignore."""
     try:
-        texts = named(recipe.task).head == "texts"
+        head = named(recipe.task).head
     except InputError:  # told elsewhere
         return
+    texts = head == "texts"
     family, model = recipe.model.family, recipe.model
-    crf = not texts and (family == "bilstm" or model.crf)
+    crf = head == "tokens" and (family == "bilstm" or model.crf)
     ignored = {"label_smoothing", "class_weights"} if crf else set()
     ignored |= {"layer_decay"} if family == "bilstm" else set()
     ignored |= set() if texts else {"focal"}
+    ignored |= {"class_weights"} if head == "pairs" else {"rdrop"}
     what = "a CRF on top" if model.crf else f"the family {family} of {recipe.task}"
     for number, stage in enumerate(recipe.stages):
         given = {name for name in ignored if getattr(stage, name) not in (None, "none", 0.0, 1.0)}
         for name in sorted(given):
             line = lines.get(("stages", number, name), 0)
             yield (f"line {line}" if line else "override") + f": stages.{number}: {what} has no {name}"
+    if head == "pairs" and (model.pooling is not None or model.crf or model.trim_vocabulary):
+        yield f"model: {recipe.task} has no pooling, crf or trim_vocabulary"
+        return
     wrong = [] if model.pooling is None else ["first"] if texts else ["cls", "attention"]
     line = lines.get(("model", "pooling"), 0)
     where = f"line {line}" if line else "override"
@@ -145,12 +151,13 @@ def load_data(recipe: Recipe, data_dir: Path | None, say: Say) -> Data:
     def rows(source: Source, use: str) -> list[Row]:
         loaded = load.rows(source, data_dir, kind=task.head)
         scheme = loaded.scheme
+        loaded.rows = transformed(loaded.rows, source, say)
         load.require_tags(loaded.rows, use)
         for note in loaded.notes:
             if note not in said:
                 said.add(note)
                 say(f"note: {note}")
-        record = {"use": use, **loaded.record}
+        record = {"use": use, **loaded.record, "rows": len(loaded.rows)}
         if task.spans:
             if scheme == "auto":
                 scheme = detect(row.tags for row in loaded.rows if row.tags)
@@ -197,7 +204,10 @@ def task_for(recipe: Recipe, data: Data) -> Task:
     """The recipe's task with the labels of its training rows."""
     kind = named(recipe.task)
     options = kind.Options.model_validate(recipe.options)
-    return kind(options, kind.find_labels((row for stage in data.train for row in stage), options))
+    rows = [row for stage in data.train for row in stage]
+    task = kind(options, kind.find_labels(rows, options))
+    task.begin(rows)
+    return task
 
 
 def _check_metric(name: str, task: Task) -> None:
@@ -207,7 +217,7 @@ def _check_metric(name: str, task: Task) -> None:
 
 
 def _warn_unknown_labels(task: Task, data: Data, say: Say) -> None:
-    for name, rows in (("dev", data.dev), ("test", data.test)):
+    for name, rows in (("dev", data.dev), ("test", data.test)) if task.head != "pairs" else ():
         unknown = {tag for row in rows for tag in row.tags or ()} - set(task.labels)
         if unknown:
             say(f"note: {name} has labels that training never shows: {', '.join(sorted(unknown))}")

@@ -60,13 +60,14 @@ def _licence(licences: list[str]) -> str:
     return "cc-by-sa-4.0" if any("-sa-" in name for name in licences) else licences[-1]
 
 
-_METRICS = {"f1": "span F1, strict IOB2", "accuracy": "accuracy", "macro_f1": "macro F1"}
-_PIPELINES = {"tokens": "token-classification", "texts": "text-classification"}
+_METRICS = {"f1": "span F1, strict IOB2", "accuracy": "accuracy", "macro_f1": "macro F1", "bleu": "BLEU"}
+_PIPELINES = {"tokens": "token-classification", "texts": "text-classification", "pairs": "translation"}
 _LIBRARIES = {
     "spacy": "spacy",
     "bilstm": "nlpkit",
     "crf": "nlpkit",
     "ngrams": "nlpkit",
+    "rnn": "nlpkit",
 }  # any other loads in transformers
 
 
@@ -116,6 +117,15 @@ def _of_cards(data: list[dict[str, Any]], title: str) -> list[str]:
     return found
 
 
+def _answers(info: dict[str, Any]) -> str:
+    """What the model answers with."""
+    labels = info["labels"]
+    if info["head"] == "pairs":
+        ways = [", ".join(info[name]) or "any" for name in ("languages", "target_languages")]
+        return f"From {ways[0]}" + (f" to {ways[1]}." if info["target_languages"] else ".")
+    return f"Labels: {plain(', '.join(labels))}." if len(labels) <= _MOST else f"{len(labels)} labels."
+
+
 def _languages(info: dict[str, Any]) -> list[str]:
     """The languages a model is for: those of its rows, or its labels where it names languages."""
     return list(info["labels"] if info["task"] == "langid" else info["languages"])
@@ -157,7 +167,7 @@ def model_card(
         "---", strict_yaml.dumps(front).strip(), "---", "",
         f"# {recipe.about}", "",
         f"A model for {recipe.task}, {origin} with nlpkit {info['nlpkit']}.", "",
-        f"Labels: {plain(', '.join(labels))}." if len(labels) <= _MOST else f"{len(labels)} labels.", "",
+        _answers(info), "",
         "## Data", "", *[_data_line(entry) for entry in data], "",
     ]  # fmt: skip
     if licences:
@@ -170,7 +180,9 @@ def model_card(
         ]
     parts += ["## Scores", ""]
     for use, score in scores.items():
-        lines = [f"{use}: {task.lines(score)[0]}", *task.lines(score)[1:], "", *scores_table(score, task.unit, _MOST)]
+        lines = [f"{use}: {task.lines(score)[0]}", *task.lines(score)[1:]]
+        if f"per_{task.unit}" in score:
+            lines += ["", *scores_table(score, task.unit, _MOST)]
         if "by_lang" in score:
             lines += ["", f"{'language':<16} {metric:>9} {'rows':>7}"]
             lines += [f"{lang:<16} {part[metric]:>9.4f} {part['rows']:>7}" for lang, part in score["by_lang"].items()]
@@ -182,7 +194,7 @@ def model_card(
         parts += [*map(plain, more), ""]
     parts += _of_cards(data, "Sources and licences")
     parts += ["## Use", "", "```", f"echo 'TEXT' | nlpkit {recipe.task} --model FOLDER", "```", ""]
-    if library == "transformers" and "tagger" not in info:
+    if library == "transformers" and "tagger" not in info and task.head != "pairs":
         parts += [
             "or, in Python,", "", "```python", "from transformers import pipeline", "",
             f"print(pipeline('{_PIPELINES[task.head]}', 'FOLDER')('TEXT'))", "```", "",

@@ -19,6 +19,7 @@ from nlpkit.jobs.prepare import Data, Tick, begin, load_data, ready
 from nlpkit.jobs.rundir import RunDir, Say, open_run
 from nlpkit.jobs.signals import Signals
 from nlpkit.tasks.base import Task
+from nlpkit.tasks.base_pairs import PairTask
 
 
 @dataclass
@@ -70,8 +71,7 @@ def train(
             task = ready(recipe, data, say)
             if session.main:
                 begin(run, recipe, data, session.device, session.world)
-            words, all_words = _words(task, data)
-            session.build(task.labels, words, all_words, say, **_answers(task))
+            _build(session, task, data, say)
             loop = _Training(recipe, run, session, task, data, signals, say, tick)
             loop.resume(continued)
             loop.stages()
@@ -93,9 +93,17 @@ def _words(task: Task, data: Data) -> tuple[list[Sequence[str]], list[Sequence[s
     return train, [*train, *(words(row) for row in (*data.dev, *data.test))]
 
 
-def _answers(task: Task) -> dict[str, bool]:
-    """What the model is to answer for."""
-    return {"texts": task.head == "texts", "multi_label": task.multi_label}
+def _build(session: Any, task: Task, data: Data, say: Say) -> None:
+    """Make the session's model."""
+    if not isinstance(task, PairTask):
+        words, all_words = _words(task, data)
+        texts = task.head == "texts"
+        session.build(task.labels, words, all_words, say, texts=texts, multi_label=task.multi_label)
+        return
+    rows = [row for stage in data.train for row in stage]
+    both = [task.source(row.text) for row in rows] + [task.target(row.target or "") for row in rows]
+    session.decoding = task.options.decoding
+    session.build_pairs(task.labels, both, say, symbols=task.symbols, names=getattr(task.options, "codes", {}))
 
 
 class _Training:
@@ -145,7 +153,7 @@ class _Training:
         state = self.state
         while state.stage < len(self.recipe.stages):
             self._stage()
-            self.session.end_stage(self.folder, state.best_done)
+            self.session.end_stage(self.folder, state.best_done, self.recipe.stages[state.stage].last or 1)
             state.stage, state.step, state.without_gain, state.pending = state.stage + 1, 0, 0, False
             if state.stage < len(self.recipe.stages):
                 state.best = state.best_done = None
@@ -164,7 +172,9 @@ class _Training:
         if state.step == 0:
             rows = self.data.train[state.stage]
             more = len(features) - sum(bool(row.tokens) for row in rows)
-            windows = f"; long rows add {more} windows" if more else ""
+            windows = f"; long rows add {more} windows" if more > 0 else ""
+            if self.task.head == "pairs" and more < 0:
+                windows = f"; {-more} pairs are left out: blank, or over {self.session.max_length} pieces"
             self.say(f"stage {stage.name}: {len(rows)} rows, {len(steps)} steps, {per_epoch} an epoch{windows}")
         self.session.begin(stage)
         if state.pending and self._evaluate(stage):
@@ -221,6 +231,8 @@ class _Training:
                 self.run.record({"step": state.done, "stage": stage.name, "dev": brief(scores)})
         else:
             self.say(heading)
+        if (stage.last or 1) > 1:
+            self.session.save_last(self.folder, state.done, stage.last)
         state.pending = False
         self.save()
         if stage.patience and state.without_gain >= stage.patience:
@@ -263,8 +275,7 @@ def dry_run(recipe: Recipe, *, data_dir: Path | None = None, say: Say = lambda _
     from nlpkit.engine.session import Session
 
     session = Session(recipe)
-    words, all_words = _words(task, data)
-    session.build(task.labels, words, all_words, say, **_answers(task))
+    _build(session, task, data, say)
     for number, stage in enumerate(recipe.stages):
         features = task.encode(data.train[number], session.tokenizer, session.max_length, learn=True)
         steps, per_epoch = session.plan(features, stage, recipe.seed, data.sources[number])

@@ -10,7 +10,7 @@ from nlpkit.tasks.base import Task
 
 
 def names() -> list[str]:
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "base")
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("base"))
 
 
 def named(name: str) -> type[Task]:

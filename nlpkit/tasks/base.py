@@ -27,11 +27,12 @@ class Task(ABC):
     ``spans``: its tags are IOB2, not one label a unit; ``families`` are the kinds of model that can learn it.
     """
 
-    head: ClassVar[Literal["tokens", "texts"]]
+    head: ClassVar[Literal["tokens", "texts", "pairs"]]
     main_metric: ClassVar[str]
     unit: ClassVar[str]
     spans: ClassVar[bool] = False
     families: ClassVar[tuple[str, ...]]
+    by_language: ClassVar[bool] = False  # its scores tell of each language by themselves
     multi_label: bool = False  # whether a row may have any number of labels
     compared: ClassVar[str] = ""  # the metric of ``statistic``, where it is not the main one
 
@@ -58,12 +59,15 @@ class Task(ABC):
     def find_labels(cls, rows: Iterable[Any], options: Any) -> list[str]:
         """The labels in a fixed order."""
 
+    def begin(self, train: Sequence[Any]) -> None:  # noqa: B027
+        """Look at the prepared training rows before the first is encoded."""
+
     @abstractmethod
     def wanted(self, row: Any) -> list[str]:
         """The tags a model learns for the row."""
 
     @abstractmethod
-    def encode(self, rows: Sequence[Any], tokenizer: Pieces, max_length: int, *, learn: bool) -> list[Feature]:
+    def encode(self, rows: Sequence[Any], tokenizer: Any, max_length: int, *, learn: bool) -> list[Feature]:
         """Features of rows; with ``learn`` they carry labels. Long rows become several windows."""
 
     @abstractmethod
@@ -142,7 +146,7 @@ class TokenTask(Task):
     """What tasks with one label a word share."""
 
     head = "tokens"
-    families = ("crf", "bilstm", "bert", "spacy", "encoder")
+    families = ("crf", "bilstm", "bert", "spacy", "pretrained")
     blank: ClassVar[str]  # the tag of a word that no model answered for
 
     def wanted(self, row: TokenRow) -> list[str]:

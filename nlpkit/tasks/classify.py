@@ -24,7 +24,7 @@ _SAME = 20  # answers to dev that are all the same, and the task has not been le
 class Classify(TextTask):
     main_metric = "macro_f1"
     unit = "label"
-    families = ("ngrams", "bilstm", "bert", "encoder")
+    families = ("ngrams", "bilstm", "bert", "pretrained")
     compared = "macro_f1"
     statistic = staticmethod(label_sets.macro_f1_of)
 

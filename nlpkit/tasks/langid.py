@@ -15,7 +15,7 @@ from nlpkit.text.langcodes import NO_LANGUAGE, UNKNOWN, macro
 
 class Langid(TextTask):
     main_metric = "macro_f1"
-    families = ("hashed", "bert", "encoder")
+    families = ("hashed", "bert", "pretrained")
     unit = "label"
 
     @classmethod

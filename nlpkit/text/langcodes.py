@@ -148,6 +148,17 @@ def parse(text: str) -> str:
     raise InputError(f"`{text}` is no language code", "write ISO 639-3 and the script, for example swh_Latn")
 
 
+def code_of(text: str) -> str:
+    """The ``xxx_Xxxx`` code for what may be a code, a region aside (``en-US``); the empty string where it is none."""
+    for wanted in (text, text.partition("-")[0].partition("_")[0]):
+        try:
+            found = parse(wanted)
+        except InputError:
+            continue
+        return found if found in known() else ""
+    return ""
+
+
 def select(names: Iterable[str], codes: Iterable[str]) -> list[str]:
     """The ``codes`` that ``names`` mean: codes, languages in any script, macrolanguages, areas (africa) and families.
 

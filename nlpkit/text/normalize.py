@@ -17,6 +17,11 @@ def nfc(text: str) -> str:
     return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
 
 
+def nfd(text: str) -> str:
+    """``text`` in Unicode Normalization Form D."""
+    return unicodedata.normalize("NFD", text)
+
+
 def bare(text: str) -> str:
     """Without diacritics: what a hurried typist writes."""
     return "".join(char for char in unicodedata.normalize("NFD", text) if not unicodedata.combining(char))

@@ -274,7 +274,7 @@ def test_a_value_that_is_bad_yaml_names_the_override(good: str) -> None:
 
 def test_switching_to_a_base_drops_scratch_and_back() -> None:
     based = load("ner", ["model.base=my_encoder"]).model
-    assert (based.base, based.scratch, based.family) == ("my_encoder", None, "encoder")
+    assert (based.base, based.scratch, based.family) == ("my_encoder", None, "pretrained")
     back = load("ner", ["model.base=my_encoder", "model.scratch.arch=bert", "model.scratch.hidden=64"]).model
     assert (back.base, back.family) == (None, "bert")
     assert back.scratch is not None
@@ -308,7 +308,7 @@ def test_an_architecture_may_be_chosen_where_the_file_names_none(tmp_path: Path,
 
 
 def test_switching_to_a_base_takes_the_defaults_of_encoders() -> None:
-    assert load("ner", ["model.base=my_encoder"]).stages[0].lr == FAMILY_DEFAULTS["encoder"]["lr"]
+    assert load("ner", ["model.base=my_encoder"]).stages[0].lr == FAMILY_DEFAULTS["pretrained"]["lr"]
 
 
 def test_a_fault_made_by_an_override_is_not_blamed_on_a_line(good: str) -> None:
@@ -390,9 +390,9 @@ def test_steps_take_the_place_of_epochs(good: str) -> None:
 
 
 def test_every_family_has_every_default() -> None:
-    keys = FAMILY_DEFAULTS["encoder"].keys()
+    keys = FAMILY_DEFAULTS["pretrained"].keys()
     assert {family: defaults.keys() for family, defaults in FAMILY_DEFAULTS.items() if family not in WHOLE} == {
-        "encoder": keys, "bert": keys, "bilstm": keys,
+        "pretrained": keys, "bert": keys, "bilstm": keys, "rnn": keys, "transformer": keys,
     }  # fmt: skip
     assert all(not FAMILY_DEFAULTS[family] for family in WHOLE)  # trained by a library, which has its own
 

@@ -71,7 +71,7 @@ def test_loss_falls() -> None:
 
 
 def test_out_of_memory_halves_the_batch_and_gives_the_same_weights() -> None:
-    def scarce(net, batch, smoothing, weights, focal):
+    def scarce(net, batch, smoothing, weights, focal, rdrop):
         if len(batch["labels"]) > 4:
             raise torch.OutOfMemoryError("fake")
         return loop.loss_of(net, batch, smoothing)
@@ -83,7 +83,7 @@ def test_out_of_memory_halves_the_batch_and_gives_the_same_weights() -> None:
 
 
 def test_out_of_memory_with_one_row_is_an_error_with_a_way_out() -> None:
-    def never(net, batch, smoothing, weights, focal):
+    def never(net, batch, smoothing, weights, focal, rdrop):
         raise torch.OutOfMemoryError("fake")
 
     with pytest.raises(RunError, match="out of memory") as caught:

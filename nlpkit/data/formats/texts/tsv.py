@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO
 
 from nlpkit.data.files import Lines, Problem, Report
-from nlpkit.data.rows import BAR, JSON, TextRow, control, refuse
-from nlpkit.errors import InputError
+from nlpkit.data.formats import table
+from nlpkit.data.rows import BAR, TextRow, control
 
 PLACES = ("text", "text_b", "label", "labels", "lang", "id", "count")  # what `columns` may name
 
@@ -27,36 +27,14 @@ def rows(
     records: Iterable[tuple[int, Sequence[str]]], where: str, report: Report, columns: dict[str, int | str]
 ) -> Iterator[TextRow]:
     """Yield rows of (line, fields)."""
-    records = iter(records)
-    head = next(records, None)
-    if head is None:
+    found = table.read(records, where, report, columns, PLACES)
+    if found is None:
         return
-    if any(isinstance(place, int) for place in columns.values()):
-        names = [str(place) for place in range(len(head[1]))]
-        records = itertools.chain([head], records)
-    else:
-        names = list(head[1])
-    if twice := [name for name in names if names.count(name) > 1]:
-        what = f"two columns are called `{twice[0]}`"
-        report(Problem(where, head[0], "header", what, "give each column a name of its own"))
-        return
-    at = {}
-    for name in PLACES:
-        wanted = str(columns.get(name, name))
-        if wanted in names:
-            at[name] = names.index(wanted)
-        elif name == "text" or name in columns:
-            what = f"no column `{wanted}`, there are " + ", ".join(f"`{name}`" for name in names)
-            report(Problem(where, head[0], "header", what, f"name it: --column {name}=..., columns: {{{name}: ...}}"))
-            return
-    own = {place for name, place in at.items() if name not in ("id", "lang")}  # those two are also written back
-    others = [(place, name) for place, name in enumerate(names) if place not in own]
+    at = found.at
+    # id and lang are also written back
+    others = found.others(place for name, place in at.items() if name not in ("id", "lang"))
     count = 0
-    for number, fields in records:
-        if len(fields) != len(names):
-            what = f"{len(fields)} columns, {len(names)} in the first line"
-            report(Problem(where, number, "columns", what, "a tab or line break inside a field? write a blank"))
-            continue
+    for number, fields in found.records:
         count += 1
         extra = {name: fields[place] for place, name in others}
         if "count" in at:
@@ -96,12 +74,7 @@ def write(rows: Iterable[TextRow], file: IO[str], *, multi_label: bool = False, 
     Columns of those names that rows came with are then older answers and left out. ``multi_label``: a row has any
     number of labels, parted by ``|``, and so are their scores.
     """
-
-    def line(row: TextRow, fields: Sequence[str]) -> str:
-        refuse(row, [field or "_" for field in fields], "\t\n\0", "tsv")
-        return "\t".join(fields) + "\n"
-
-    write_table(rows, file, line, multi_label=multi_label, best=best)
+    write_table(rows, file, table.line, multi_label=multi_label, best=best)
 
 
 def write_table(
@@ -116,13 +89,11 @@ def write_table(
     rows = iter(rows)
     head = list(itertools.islice(rows, 1))
     first = head[0] if head else TextRow("", "")
-    if JSON in first.extra:
-        raise InputError("rows of JSON have keys that a table cannot hold", "use --to jsonl")
     paired, shown = first.text_b is not None, best if best is not None and best > 1 else 0
     names = ["text", *(["text_b"] if paired else []), "labels" if multi_label else "label"]
     names += ["score"] if best is not None else []
     names += [f"{name}{number}" for number in range(1, shown + 1) for name in ("label", "score")]
-    kept = [name for name in first.extra if name not in names]
+    kept = table.kept(first, names)
     file.write(line(TextRow("header", ""), [*names, *kept]))
     for row in itertools.chain(head, rows):
         fields = [row.text, *([row.text_b or ""] if paired else []), BAR.join(row.labels or ())]

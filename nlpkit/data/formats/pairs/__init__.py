@@ -1,0 +1,1 @@
+"""Formats of pairs of texts: a source and its target."""
