@@ -78,3 +78,15 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_model(tiny_run: Path) -> Path:
     return tiny_run / "model"
+
+
+@pytest.fixture(scope="session")
+def pair_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small Transformer that translates toy sentences."""
+    from toy_translate import TRANSFORMER, recipe, write_toys
+
+    from nlpkit.jobs.prepare import load_recipe
+    from nlpkit.jobs.train import train
+
+    folder = tmp_path_factory.mktemp("pairs")
+    return train(load_recipe(str(recipe(folder)), [*write_toys(folder), *TRANSFORMER]), folder / "run")

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from nlpkit import __version__
-from nlpkit.cli import classify, data, doctor, evaluate, langid, model, recipe, score, tag, train, translate
+from nlpkit.cli import classify, codemix, data, doctor, evaluate, langid, model, recipe, score, tag, train, translate
 from nlpkit.cli.streams import printable, stderr
 from nlpkit.errors import NlpkitError
 
@@ -58,7 +58,7 @@ def _top(
     pass
 
 
-for _name, _module in (("data", data), ("recipe", recipe)):
+for _name, _module in (("data", data), ("recipe", recipe), ("codemix", codemix)):
     app.add_typer(_module.app, name=_name)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)

@@ -79,7 +79,10 @@ def show(model: Folder, as_json: options.Json = False) -> None:
         return
     brief = facts(Path(model))
     print_lines(f"{key}: {_some(value, ', ') if isinstance(value, list) else value}" for key, value in brief.items())
-    print_lines(["labels: " + _some(info["labels"], ", ")])
+    if info.get("head") == "pairs":
+        print_lines(["target languages: " + _some(info.get("target_languages", []), ", ")])
+    else:
+        print_lines(["labels: " + _some(info["labels"], ", ")])
     print_lines(
         f"data: {entry['use']}: {entry.get('card', 'own files')}, {entry['rows']} rows"
         for entry in info.get("data", [])

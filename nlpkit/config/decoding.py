@@ -34,6 +34,8 @@ class Decoding(Strict):
             raise ValueError(f"nbest ({self.nbest}) is more than beam ({self.beam})")
         if self.max_length is not None and self.min_length > self.max_length:
             raise ValueError(f"min_length ({self.min_length}) is more than max_length ({self.max_length})")
+        if not all(word.strip() for word in self.force):
+            raise ValueError("force: a required word is blank")
         if self.force and (self.sample or self.groups > 1):
             raise ValueError("`force` is for beam search without groups")
         if not self.sample and (self.top_k or self.top_p != 1 or self.temperature != 1):

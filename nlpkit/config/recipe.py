@@ -52,6 +52,43 @@ class Backtranslate(Strict):
     decoding: Decoding = Field(Decoding(), description="how the reverse model chooses; {sample: true} varies more")
 
 
+class Codemix(Strict):
+    """Code-mixed targets made from pairs: a text, and its translation into the other language."""
+
+    method: Literal["cmdr", "lexical", "align", "ec", "romanize"] = Field(
+        description="cmdr: words and phrases of the text replaced one by one; lexical: its content words; align: words "
+        "of the text in the translation, which gives the grammar; ec: parts that stand in one order in both, in either "
+        "language; romanize: the translation in Latin letters"
+    )
+    lexicon: str | None = Field(None, description="translations for cmdr and lexical: WORD, a tab, TRANSLATION|...")
+    vectors: list[str] | None = Field(
+        None, min_length=2, max_length=2, description="instead of it: two files of word vectors in one space"
+    )
+    learn: list[str] = Field(
+        [], description="pairs that alignments, or else vectors, are learned from; default: those of the source"
+    )
+    longest: int = Field(1, ge=1, le=3, description="cmdr: most words of a phrase that is replaced at once")
+    rate: float = Field(0.75, gt=0, le=1, description="share of what can be replaced that is")
+    order: Literal["random", "freq", "score"] = Field("random", description="cmdr: what is replaced first")
+    temperature: float = Field(0.0, ge=0, description="cmdr, lexical: draw among translations; 0: the best one")
+    script: Literal["roman", "native"] = Field("roman", description="how words of the other language are written")
+    least_cmi: float = Field(0.0, ge=0, le=100, description="drop sentences mixed less (code-mixing index)")
+    most_cmi: float = Field(100.0, ge=0, le=100, description="drop sentences mixed more")
+    seed: int = Field(13, ge=0, description="of all choices")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Codemix:
+        if self.lexicon is not None and self.vectors is not None:
+            raise ValueError("name a `lexicon` or `vectors`, not both")
+        if self.method not in ("cmdr", "lexical") and (self.lexicon is not None or self.vectors is not None):
+            raise ValueError(f"the method {self.method} has no lexicon and no vectors")
+        if self.method != "cmdr" and (self.longest != 1 or self.order != "random"):
+            raise ValueError(f"the method {self.method} has no longest and no order")
+        if self.least_cmi > self.most_cmi:
+            raise ValueError(f"least_cmi ({self.least_cmi}) is more than most_cmi ({self.most_cmi})")
+        return self
+
+
 class Transform(Strict):
     """One step between the rows of a source and training: exactly one key."""
 
@@ -59,6 +96,7 @@ class Transform(Strict):
     backtranslate: Backtranslate | None = Field(
         None, description="have a model write the sources; the targets, or the texts of a file of one language, stay"
     )
+    codemix: Codemix | None = Field(None, description="make code-mixed targets")
 
     @model_validator(mode="after")
     def _one(self) -> Transform:

@@ -142,21 +142,22 @@ def converted(
         if must:
             raise InputError(f"--engine ct2: {why}", "--engine torch")
         return None
-    whole: list[Bundle] = []
+    if info is None:
+        from nlpkit.engine.pretrained_pairs import load_pieces
 
-    def reference() -> Any:
-        whole.append(load(name, "cpu", task))
-        return whole[0].model
-
-    pieces = pieces_of(folder, kind, info) if info is not None else load(name, "cpu", task).tokenizer
+        pieces = load_pieces(folder, {})
+        info = {"task": task, "head": "pairs", "options": {}, "labels": [], "max_length": pieces.longest}
+    else:
+        pieces = pieces_of(folder, kind, info)
     try:
-        model = ct2.opened(folder, pieces, device=device, precision=precision, reference=reference, say=say)
+        model = ct2.opened(
+            folder, pieces, device=device, precision=precision, reference=lambda: load(name, "cpu", task).model, say=say
+        )
     except RunError as error:
         if must:
             raise
         say(f"note: {error.message}; going on by torch")
         return None
-    info = info or {"task": task, "head": "pairs", "options": {}, "labels": [], "max_length": 512}
     return Bundle(folder, model, pieces, info)
 
 

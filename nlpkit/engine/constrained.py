@@ -9,48 +9,61 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 
 from nlpkit.config.decoding import Decoding
 from nlpkit.engine.hypotheses import Hypothesis, Vocabulary, begun, limited, repeats, scored, together
+from nlpkit.errors import InputError
 
 
 @dataclass(frozen=True)
 class _State:
-    """What one hypothesis has written, and what it still must: the phrases left, and that which it is within."""
+    """What one hypothesis has written, and the phrases that do not stand in it yet."""
 
     written: tuple[int, ...]
     total: float
     left: tuple[tuple[int, ...], ...]
-    within: tuple[int, ...] = ()
-    at: int = 0  # pieces of that one written
 
-    @property
+    @cached_property
+    def begun(self) -> list[int]:
+        """How much of each phrase left stands at the end."""
+        return [
+            next((size for size in range(len(phrase) - 1, 0, -1) if self.written[-size:] == phrase[:size]), 0)
+            for phrase in self.left
+        ]
+
+    @cached_property
     def wanting(self) -> int:
-        """Required pieces still to be written."""
-        return sum(map(len, self.left)) + len(self.within) - self.at
+        """Required pieces still to be written, at most."""
+        return sum(map(len, self.left)) - max(self.begun, default=0)
 
     def after(self, piece: int, chance: float) -> _State:
-        """One more piece. Within a phrase its next piece goes on; another one breaks it off, and it is left to do."""
-        made = replace(self, written=(*self.written, piece), total=self.total + chance)
-        if self.within:
-            if piece == self.within[self.at]:
-                return made._on(made.within, made.at + 1)
-            made = replace(made, left=(*made.left, made.within), within=(), at=0)
-        for number, phrase in enumerate(made.left):
-            if piece == phrase[0]:
-                return replace(made, left=made.left[:number] + made.left[number + 1 :])._on(phrase, 1)
-        return made
-
-    def _on(self, phrase: tuple[int, ...], at: int) -> _State:
-        return replace(self, within=phrase, at=at) if at < len(phrase) else replace(self, within=(), at=0)
+        """One more piece."""
+        written = (*self.written, piece)
+        left = tuple(phrase for phrase in self.left if written[-len(phrase) :] != phrase)
+        return _State(written, self.total + chance, left)
 
     def next_pieces(self) -> list[int]:
         """Pieces that bring it on."""
-        return [self.within[self.at]] if self.within else [phrase[0] for phrase in self.left]
+        return [phrase[size] for phrase, size in zip(self.left, self.begun, strict=True)]
+
+
+def phrases(pieces: Any, texts: Sequence[str], longest: int) -> list[list[int]]:
+    """The pieces of required words. Raises InputError for words that a model of ``longest`` pieces cannot write."""
+    found = pieces.bare(texts)
+    for text, ids in zip(texts, found, strict=True):
+        if pieces.unknown in ids:
+            raise InputError(f"the model cannot write `{text}`: it has no piece for some of it", "leave out --force")
+    wanted = sum(map(len, found))
+    if wanted and wanted + 2 > longest:  # an answer begins with two at most
+        raise InputError(
+            f"the required words are {wanted} pieces, the model writes {longest - 2} at most", "require fewer words"
+        )
+    return [ids for ids in found if ids]
 
 
 def search(
@@ -65,17 +78,18 @@ def search(
 ) -> list[Hypothesis]:
     """The best answers to one row, (1, source), that hold all phrases of ``force``; at least one.
 
-    Where the limit comes first, what is missing is written at the end.
+    There is room for them even where the limit, of pieces with the end, is lower. What is required may be written even
+    where it may not be chosen: in another script, or a second time.
     """
-    phrases = tuple(tuple(phrase) for phrase in force)
-    wanted = sum(map(len, phrases))
-    limit = max(limit, wanted + 2)
+    wanted = sum(map(len, force))
+    limit = max(limit, wanted + 1)
     beam = max(decoding.beam, wanted + 1)
     opened, tokens = begun(models, ids, mask, [begin], beam)
-    states: list[_State | None] = [_State((), 0.0, phrases)] + [None] * (beam - 1)
+    states: list[_State | None] = [_State((), 0.0, tuple(map(tuple, force)))] + [None] * (beam - 1)
     done: list[Hypothesis] = []
     for length in range(1, limit + 1):
-        chances = limited(together(opened, tokens), vocabulary, length, decoding)
+        free = together(opened, tokens)
+        chances = limited(free, vocabulary, length, decoding, torch.full((beam,), length == limit, device=ids.device))
         if decoding.no_repeat_ngram:
             for at, state in enumerate(states):
                 if state is not None:
@@ -85,16 +99,16 @@ def search(
         for at, state in enumerate(states):
             if state is None:
                 continue
-            hurry = state.wanting >= limit - length
-            pieces = [] if hurry and state.wanting else best.indices[at].tolist()
-            for piece in dict.fromkeys([*pieces, *state.next_pieces()]):
-                chance = float(chances[at, piece])
+            required = state.next_pieces()
+            for piece in dict.fromkeys([*best.indices[at].tolist(), *required]):
+                chance = float((free if piece in required else chances)[at, piece])
                 if piece == vocabulary.end:
                     if not state.wanting and math.isfinite(chance):
                         done.append((list(state.written), scored(state.total + chance, length, decoding)))
                 elif math.isfinite(chance):
                     made = state.after(piece, chance)
-                    offered.setdefault(made.written, (made, at))
+                    if made.wanting < limit - length:  # else what is missing, and the end, would come too late
+                        offered.setdefault(made.written, (made, at))
         kept = _shared(list(offered.values()), beam)
         if not kept or (len(done) >= decoding.beam and _over(done, kept, length, decoding)):
             break
@@ -103,12 +117,6 @@ def search(
         tokens = torch.tensor([state.written[-1] if state else vocabulary.end for state in states], device=ids.device)
         for one in opened:
             one.select(torch.tensor(parents, device=ids.device), None)
-    else:
-        done += [
-            (list(state.written), scored(state.total, limit, decoding))
-            for state in states
-            if state is not None and not state.wanting
-        ]
     return sorted(done, key=lambda entry: -entry[1])
 
 

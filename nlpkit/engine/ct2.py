@@ -5,12 +5,14 @@ Needs neither torch nor transformers once that is done, if the tokenizer was lea
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
 import random
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,8 @@ PRECISIONS = {"fp32": "float32", "int8": "int8", "bf16": "bfloat16"}
 FAMILIES = ("marian", "t5", "mt5", "m2m_100", "mbart", "bart", "pegasus")
 _TRIED, _LENGTH = 32, 10  # random pairs by which a conversion is tried, and their pieces
 _DRIFT = {"fp32": 1e-3, "int8": 0.25, "bf16": 0.1}  # most mean difference of a piece's log-probability
+_PATIENCE = 2  # with 1 a search ends as soon as a beam of hypotheses has, though one that goes on may be better
+_ROUND = 8  # pieces of source to which a limit is rounded up, so that rows share one
 
 
 def refusal(kind: str, decoding: Decoding, device: str | None, *, ensemble: bool, precision: str) -> str:
@@ -38,8 +42,8 @@ def refusal(kind: str, decoding: Decoding, device: str | None, *, ensemble: bool
     ):  # fmt: skip
         if wanted:
             return f"{name} needs --engine torch"
-    if device not in (None, "cpu", "cuda"):
-        return f"CTranslate2 has no device {device}"
+    if device not in (None, "cpu", "cuda") or (device == "cuda" and not gpus()):
+        return f"CTranslate2 has no device {device} here"
     import ctranslate2
 
     known = ctranslate2.get_supported_compute_types(device or "cpu")
@@ -63,7 +67,8 @@ class Ct2:
 
         self.pieces = pieces
         threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        threads = int(os.environ.get("OMP_NUM_THREADS", threads))
+        told = os.environ.get("OMP_NUM_THREADS", "")
+        threads = int(told) if told.isdecimal() and int(told) else threads
         self.translator = ctranslate2.Translator(
             str(folder), device=device, compute_type=PRECISIONS[precision], inter_threads=1, intra_threads=threads
         )
@@ -71,6 +76,8 @@ class Ct2:
         self._ids = {name: number for number, name in enumerate(self._names)}
         start = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("decoder_start_token")
         self._skipped = 0 if start is None else 1  # what an answer begins with and the model knows by itself
+        writes = {name for name, banned in zip(self._names, pieces.banned(None), strict=True) if not banned}
+        self._never = [[name] for name in _vocabulary(folder) if name not in writes]
 
     def named(self, ids: Sequence[int]) -> list[str]:
         return [self._names[number] for number in ids]
@@ -84,37 +91,44 @@ class Ct2:
         batch_tokens: int,
         poll: Callable[[], None] = lambda: None,
     ) -> list[Output]:
-        """An output for each feature, as ``generate.outputs`` gives them."""
+        """An output for each feature, as ``generate.outputs`` gives them.
+
+        But for the limit of length, which is that of a source of a few pieces more, so that many rows share it.
+        """
         order = sorted(range(len(features)), key=lambda at: len(features[at].ids))
         results: list[Output] = [Output([], None) for _ in features]
         size = max(1, batch_tokens // decoding.beam)
         while order:
             poll()
             part, used = [], 0
-            while order and (not part or used + len(features[order[-1]].ids) <= 8 * size):
+            most = _most(features[order[-1]], decoding)
+            while order and _most(features[order[-1]], decoding) == most and (not part or used < 8 * size):
                 part.append(order.pop())
                 used += len(features[part[-1]].ids)
             begins = [self.named((features[at].labels or [])[self._skipped :]) for at in part]
-            most = max(decoding.max_length or 20 + 3 * len(features[at].ids) for at in part)
+            told = max(0, len(features[part[0]].labels or ()) - 1)  # CTranslate2 counts all but the first
+            limit = min(told + most, longest)
             found = self.translator.translate_batch(
                 [self.named(features[at].ids) for at in part],
                 target_prefix=begins if any(begins) else None,
-                max_batch_size=size, batch_type="tokens", beam_size=decoding.beam,
+                max_batch_size=size, batch_type="tokens", beam_size=decoding.beam, patience=_PATIENCE,
                 num_hypotheses=decoding.nbest, length_penalty=decoding.length_penalty,
-                no_repeat_ngram_size=decoding.no_repeat_ngram, disable_unk=True, return_scores=True,
-                min_decoding_length=max(1, decoding.min_length), max_decoding_length=min(most, longest),
+                no_repeat_ngram_size=decoding.no_repeat_ngram, suppress_sequences=self._never, return_scores=True,
+                min_decoding_length=min(told + decoding.min_length, limit), max_decoding_length=limit,
                 max_input_length=0,
             )  # fmt: skip
-            for at, begin, result in zip(part, begins, found, strict=True):
-                results[at] = self._output(result, len(begin))
+            for at, result in zip(part, found, strict=True):
+                results[at] = self._output(result, told, decoding)
         return results
 
-    def _output(self, result: Any, skip: int) -> Output:
-        texts = [
-            (self.pieces.said([self._ids[name] for name in names[skip:] if name in self._ids]), float(score))
-            for names, score in zip(result.hypotheses, result.scores, strict=True)
-        ]
-        return Output([], None, texts=texts)
+    def _output(self, result: Any, told: int, decoding: Decoding) -> Output:
+        """Answers without the ``told`` pieces before them, which their scores are not to count either."""
+        texts = []
+        for names, score in zip(result.hypotheses, result.scores, strict=True):
+            ids = [self._ids[name] for name in names[told:] if name in self._ids]
+            longer = (len(names) + 1) / (len(names) + 1 - told)
+            texts.append((self.pieces.said(ids), float(score * longer**decoding.length_penalty)))
+        return Output([], None, texts=sorted(texts, key=lambda entry: -entry[1]))
 
     def chances(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[list[float]]:
         """The log-probability of each piece of each target, the end too."""
@@ -122,6 +136,18 @@ class Ct2:
             [self.named(ids) for ids in sources], [self.named(ids) for ids in targets], max_input_length=0
         )
         return [list(one.log_probs) for one in found]
+
+
+def _most(feature: Feature, decoding: Decoding) -> int:
+    """How many pieces an answer may have."""
+    return decoding.max_length or 20 + 3 * _ROUND * -(-len(feature.ids) // _ROUND)
+
+
+def _vocabulary(folder: Path) -> list[str]:
+    """What a converted model writes with; more than the tokenizer has where its table has more rows."""
+    paths = [folder / f"{name}_vocabulary.json" for name in ("shared", "target")]
+    found: list[str] = json.loads(next(filter(Path.is_file, paths)).read_text(encoding="utf-8"))
+    return found
 
 
 def opened(
@@ -137,70 +163,95 @@ def opened(
 
     ``reference`` loads the model itself, by which a new conversion is tried. Raises RunError where the two differ.
     """
-    place = _place(folder, precision)
-    stamp = {"model.safetensors": bundle_info.digest(_weights(folder)), "precision": precision, "tried": True}
-    try:
-        ready = json.loads((place / "nlpkit.json").read_text(encoding="utf-8")) == stamp
-    except (OSError, ValueError):
-        ready = False
-    if not ready:
+    stamp = _stamp(folder, precision)
+    inside = folder / "ctranslate2" / PRECISIONS[precision]
+    digest = hashlib.sha256(json.dumps(stamp, sort_keys=True).encode()).hexdigest()[:16]
+    outside = places.cache() / "ctranslate2" / f"{digest}-{PRECISIONS[precision]}"
+    place = next((place for place in (inside, outside) if _made_from(place) == stamp), None)
+    if place is None:
+        place = inside if os.access(folder, os.W_OK) else outside
         say(f"converting the model for CTranslate2, once, into `{place}`")
-        model = reference()
-        _convert(folder, place, precision)
-        _try(Ct2(place, pieces, device or "cpu", precision), model, precision, place)
-        (place / "nlpkit.json").write_text(json.dumps(stamp) + "\n", encoding="utf-8")
+        _make(folder, place, pieces, precision, stamp, reference())
     return Ct2(place, pieces, device or "cpu", precision)
 
 
-def _weights(folder: Path) -> Path:
-    index = folder / "model.safetensors.index.json"
-    return index if index.is_file() else folder / "model.safetensors"
+def _stamp(folder: Path, precision: str) -> dict[str, str]:
+    """What a conversion is made from: the SHA-256 of weights, configuration and tokenizer."""
+    names = ("config.json", "tokenizer.json", "vocab.json")
+    files = [path for path in folder.iterdir() if path.name in names or path.suffix == ".safetensors"]
+    return {"precision": precision, **{path.name: bundle_info.digest(path) for path in sorted(files)}}
 
 
-def _place(folder: Path, precision: str) -> Path:
-    """Where the conversion lies: in the model's folder, or in the cache where that cannot be written."""
-    inside = folder / "ctranslate2" / PRECISIONS[precision]
-    if inside.is_dir() or os.access(folder, os.W_OK):
-        return inside
-    return places.cache() / "ctranslate2" / f"{bundle_info.digest(_weights(folder))[:16]}-{PRECISIONS[precision]}"
+def _made_from(place: Path) -> Any:
+    """The stamp of a conversion; None where there is none."""
+    try:
+        return json.loads((place / "nlpkit.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _make(folder: Path, place: Path, pieces: Any, precision: str, stamp: dict[str, str], model: Any) -> None:
+    """Convert and try under a temporary name, then rename."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+    except OSError as error:
+        raise RunError(f"cannot write `{place}`: {error.strerror or error}", "--engine torch") from error
+    try:
+        _convert(folder, temporary, precision)
+        _try(Ct2(temporary, pieces, "cpu", precision), model, precision)
+        (temporary / "nlpkit.json").write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
+        temporary.chmod(0o755)
+        shutil.rmtree(place, ignore_errors=True)
+        temporary.rename(place)
+    except RunError:
+        raise
+    except Exception as error:
+        if _made_from(place) != stamp:  # else another process was faster
+            raise RunError(f"CTranslate2 cannot convert `{folder}`: {error}", "--engine torch") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if not any(place.parent.iterdir()):
+            place.parent.rmdir()
 
 
 def _convert(folder: Path, place: Path, precision: str) -> None:
-    """Write the conversion under a temporary name, then rename it."""
+    """Write the conversion into a folder that is there."""
     from ctranslate2.converters import TransformersConverter
+    from transformers.utils import logging as transformers_logging
 
-    place.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
-    try:
-        with tempfile.TemporaryDirectory() as adapted:
-            _adapt(folder, Path(adapted))
-            converter = TransformersConverter(adapted)
-            converter.convert(str(temporary), quantization=PRECISIONS[precision], force=True)
-        shutil.rmtree(place, ignore_errors=True)
-        temporary.chmod(0o755)
-        temporary.rename(place)
-    except OSError as error:
-        raise RunError(f"cannot write `{place}`: {error.strerror or error}", "--engine torch") from error
-    except Exception as error:
-        raise RunError(f"CTranslate2 cannot convert `{folder}`: {error}", "--engine torch") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    transformers_logging.disable_progress_bar()
 
+    class Converter(TransformersConverter):  # type: ignore[misc]
+        def load_model(self, kind: Any, name: str, **more: Any) -> Any:
+            model = super().load_model(kind, name, **more)
+            _adapt(model.config)
+            return model
 
-def _adapt(folder: Path, adapted: Path) -> None:
-    """Links to the model's files, and a config.json with the keys that the converter looks for."""
-    for path in folder.iterdir():
-        if path.is_file() and path.name != "config.json":
-            (adapted / path.name).symlink_to(path.resolve())
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    if config["model_type"] in ("bart", "mbart"):
-        config |= {"normalize_before": config["model_type"] == "mbart", "normalize_embedding": True}
-    if config["model_type"] == "mbart" and config.get("decoder_start_token_id") == config.get("eos_token_id"):
-        config["tokenizer_class"] = "MBart50Tokenizer"  # it begins with the end, the first mBART with a language
-    (adapted / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Marian's tokenizer recommends sacremoses
+        Converter(str(folder)).convert(str(place), quantization=PRECISIONS[precision], force=True)
+    path = place / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    if config.get("bos_token", "") is None:  # of mBART-50, whose answers begin with the end
+        config["bos_token"] = config["eos_token"]
+        path.write_text(json.dumps(config) + "\n", encoding="utf-8")
 
 
-def _try(converted: Ct2, model: Any, precision: str, place: Path) -> None:
+def _adapt(config: Any) -> None:
+    """Give a configuration the keys that the converter looks for."""
+    kind = config.model_type
+    if kind in ("bart", "mbart"):
+        config.normalize_before, config.normalize_embedding = kind == "mbart", True
+    if kind == "mbart" and config.decoder_start_token_id == config.eos_token_id:
+        config.tokenizer_class = "MBart50Tokenizer"  # it begins with the end, the first mBART with a language
+    if kind in ("t5", "mt5"):  # transformers ties them all, but only T5's own outputs are scaled
+        config.tie_word_embeddings = getattr(config, "scale_decoder_outputs", False)
+        if getattr(config, "decoder_start_token_id", None) is None:
+            config.decoder_start_token_id = config.pad_token_id
+
+
+def _try(converted: Ct2, model: Any, precision: str) -> None:
     """Compare log-probabilities on random pieces, which all parts of a model take part in."""
     from nlpkit.engine.hypotheses import chances
 
@@ -218,7 +269,6 @@ def _try(converted: Ct2, model: Any, precision: str, place: Path) -> None:
     ]  # fmt: skip
     drift = sum(pairs) / len(pairs)
     if not drift <= _DRIFT[precision]:
-        shutil.rmtree(place, ignore_errors=True)
         raise RunError(
             f"CTranslate2 does not compute what the model does: log-probabilities differ by {drift:.3f} a piece",
             "--engine torch",

@@ -40,13 +40,17 @@ def outputs(
     device = models[0].device
     banned = torch.tensor(pieces.banned(decoding.script), device=device)
     vocabulary = Vocabulary(pieces.end, banned)
-    force = [found for found in pieces.bare(decoding.force) if found]
+    force = constrained.phrases(pieces, decoding.force, longest)
     count = decoding.nbest if decoding.sample else decoding.beam
 
     def forward(part: list[Feature]) -> list[Output]:
         ids, mask = padded([feature.ids for feature in part], pieces.pad, device)
         begins = [feature.labels or [pieces.pad] for feature in part]
-        limits = [min(decoding.max_length or 20 + 3 * len(feature.ids), longest) for feature in part]
+        # of pieces with the end; what is told before stands in the model's places too
+        limits = [
+            max(1, 1 + min(decoding.max_length or 20 + 3 * len(feature.ids), longest - len(begin)))
+            for feature, begin in zip(part, begins, strict=True)
+        ]
         if decoding.sample:
             found = _sample(models, ids, mask, begins, limits, vocabulary, decoding, pieces)
         elif force:
@@ -83,6 +87,7 @@ def _search(
     """Beam search; with groups, diverse beam search (Vijayakumar et al., 2018, Hamming diversity).
 
     A row is done when each group has as many finished hypotheses as it is wide, and none that goes on scores better.
+    What a group is charged for counts where hypotheses are chosen, not in the scores of those that are done.
     """
     beam, groups = decoding.beam, decoding.groups
     width = beam // groups
@@ -92,41 +97,40 @@ def _search(
     done: list[list[list[Hypothesis]]] = [[[] for _ in range(groups)] for _ in alive]
     scores = torch.full((len(ids), groups, width), -math.inf, device=device)
     scores[:, :, 0] = 0.0
+    charged = torch.zeros_like(scores)
     written = torch.empty(len(ids), beam, 0, dtype=torch.long, device=device)
     for length in range(1, max(limits) + 1):
         rows = len(alive)
-        chances = limited(together(opened, tokens), vocabulary, length, decoding)
+        last = torch.tensor([limits[row] <= length for row in alive], device=device).repeat_interleave(beam)
+        chances = limited(together(opened, tokens), vocabulary, length, decoding, last)
         if decoding.no_repeat_ngram:
             for at, past in enumerate(written.view(rows * beam, -1).tolist()):
                 chances[at, repeats(past, decoding.no_repeat_ngram)] = -math.inf
-        last = torch.tensor([limits[row] <= length for row in alive], device=device)
-        if bool(last.any()):  # it must end here
-            ends = chances[:, vocabulary.end].clamp(min=-1e4).clone()
-            chances = chances.masked_fill(last.repeat_interleave(beam)[:, None], -math.inf)
-            chances[:, vocabulary.end] = torch.where(last.repeat_interleave(beam), ends, chances[:, vocabulary.end])
         size = chances.shape[-1]
         by_group = chances.view(rows, groups, width, size)
-        next_scores, next_tokens, parents = [], [], []
-        used = torch.zeros(rows, size, device=device) if groups > 1 else None
+        next_scores, next_charged, next_tokens, parents = [], [], [], []
+        used = torch.zeros(rows, size, device=device)  # by earlier groups
         for group in range(groups):
-            mine = by_group[:, group]
-            if used is not None and group:
-                mine = mine - decoding.diversity * used[:, None]
-            most = min(2 * width, width * size)
-            best, at = (scores[:, group, :, None] + mine).view(rows, -1).topk(most)
+            charge = decoding.diversity * used
+            among = (scores - charged)[:, group, :, None] + by_group[:, group]
+            if group:
+                among = among - charge[:, None]
+            best, at = among.view(rows, -1).topk(min(2 * width, width * size))
             parent, piece = at // size, at % size
+            paid = charged[:, group].gather(1, parent) + charge.gather(1, piece)
+            best = best + paid
             ended = piece == vocabulary.end
             if bool(ended[:, :width].any()):
-                _finish(done, alive, group, ended, best, parent, written, width, length, vocabulary, decoding)
+                _finish(done, alive, group, ended, best, parent, written, width, length, decoding)
             order = ended.int().argsort(dim=1, stable=True)[:, :width]
             ended = ended.gather(1, order)
             next_scores.append(best.gather(1, order).masked_fill(ended, -math.inf))
+            next_charged.append(paid.gather(1, order))
             next_tokens.append(piece.gather(1, order))
             parents.append(parent.gather(1, order) + group * width)
-            if used is not None:
-                real = torch.isfinite(next_scores[-1]).float()
-                used.scatter_add_(1, next_tokens[-1], real)
-        scores, chosen, parent = torch.stack(next_scores, 1), torch.cat(next_tokens, 1), torch.cat(parents, 1)
+            used.scatter_add_(1, next_tokens[-1], torch.isfinite(next_scores[-1]).float())
+        scores, charged = torch.stack(next_scores, 1), torch.stack(next_charged, 1)
+        chosen, parent = torch.cat(next_tokens, 1), torch.cat(parents, 1)
         written = torch.cat([written.gather(1, parent[:, :, None].expand(-1, -1, length - 1)), chosen[:, :, None]], 2)
         best_left = scores.max(-1).values.tolist()
         going = [
@@ -149,6 +153,7 @@ def _search(
         if len(going) < rows:
             kept = torch.tensor(going, device=device)
             hypotheses, scores, written, chosen = hypotheses[kept], scores[kept], written[kept], chosen[kept]
+            charged = charged[kept]
             alive = [alive[at] for at in going]
         tokens = chosen.reshape(-1)
         for one in opened:
@@ -158,7 +163,7 @@ def _search(
 
 def _finish(
     done: list[list[list[Hypothesis]]], alive: Sequence[int], group: int, ended: torch.Tensor, best: torch.Tensor,
-    parent: torch.Tensor, written: torch.Tensor, width: int, length: int, vocabulary: Vocabulary, decoding: Decoding,
+    parent: torch.Tensor, written: torch.Tensor, width: int, length: int, decoding: Decoding,
 ) -> None:  # fmt: skip
     """Keep the hypotheses that ended among the ``width`` best of each row."""
     for at, place in ended[:, :width].nonzero().tolist():
@@ -187,13 +192,15 @@ def _sample(
     alive = list(range(len(ids)))
     rows_ids = [row[:size] for row, size in zip(ids.tolist(), mask.sum(1).tolist(), strict=True)]
     dice = [
-        torch.Generator().manual_seed(decoding.seed * 1_000_003 + zlib.crc32(str(row).encode())) for row in rows_ids
+        torch.Generator().manual_seed((decoding.seed * 1_000_003 + zlib.crc32(str(row).encode())) % (1 << 63))
+        for row in rows_ids
     ]
     written: list[list[list[int]]] = [[[] for _ in range(count)] for _ in alive]
     totals = [[0.0] * count for _ in alive]
     ended = [[False] * count for _ in alive]
     for length in range(1, max(limits) + 1):
-        chances = limited(together(opened, tokens), vocabulary, length, decoding)
+        last = torch.tensor([limits[row] <= length for row in alive], device=ids.device).repeat_interleave(count)
+        chances = limited(together(opened, tokens), vocabulary, length, decoding, last)
         if decoding.no_repeat_ngram:
             for at, row in enumerate(alive):
                 for draw in range(count):
@@ -210,12 +217,11 @@ def _sample(
                 if ended[row][draw]:
                     continue
                 piece = picked[at * count + draw]
-                if piece != vocabulary.end and length < limits[row]:
-                    totals[row][draw] += gained[at * count + draw]
-                    written[row][draw].append(piece)
-                else:
-                    totals[row][draw] += gained[at * count + draw]
+                totals[row][draw] += gained[at * count + draw]
+                if piece == vocabulary.end:
                     ended[row][draw] = True
+                else:
+                    written[row][draw].append(piece)
         going = [at for at, row in enumerate(alive) if not all(ended[row])]
         if not going:
             break

@@ -7,7 +7,7 @@ from pathlib import Path
 from nlpkit.errors import InputError, RunError
 
 # what a model needs; weights in other formats are never fetched
-_WANTED = ["*.json", "*.safetensors", "*.txt", "*.model", "*.u32", "*.crfsuite", "pipeline/*"]
+_WANTED = ["*.json", "*.safetensors", "*.txt", "*.model", "*.spm", "*.u32", "*.crfsuite", "pipeline/*"]
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
 
 

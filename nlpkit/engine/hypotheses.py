@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
+from torch import nn
 
 from nlpkit.config.decoding import Decoding
 from nlpkit.engine.batches import padded
@@ -65,11 +66,23 @@ def chances(model: Any, sources: Sequence[list[int]], targets: Sequence[list[int
     ]
 
 
-def limited(chances: torch.Tensor, vocabulary: Vocabulary, length: int, decoding: Decoding) -> torch.Tensor:
-    """Log-probabilities less what may not be written as piece number ``length`` (from 1)."""
-    chances = chances.masked_fill(vocabulary.banned, -math.inf)
+def limited(
+    chances: torch.Tensor, vocabulary: Vocabulary, length: int, decoding: Decoding, last: torch.Tensor
+) -> torch.Tensor:
+    """Log-probabilities (hypotheses, pieces) less what may not be written as piece number ``length`` (from 1).
+
+    Hypotheses in which it is the ``last``, True there, must end.
+    """
+    banned, end = vocabulary.banned, vocabulary.end
+    if (rows := chances.shape[1]) != len(banned):  # T5, M2M100 and NLLB have rows in their tables that no piece has
+        banned = nn.functional.pad(banned[:rows], (0, max(0, rows - len(banned))), value=True)
+    ends = chances[:, end]
+    chances = chances.masked_fill(banned, -math.inf)
     if length <= decoding.min_length:
-        chances[..., vocabulary.end] = -math.inf
+        chances[:, end] = -math.inf
+    if bool(last.any()):
+        chances = chances.masked_fill(last[:, None], -math.inf)
+        chances[:, end] = torch.where(last, ends, chances[:, end])
     return chances
 
 

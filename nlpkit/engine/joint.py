@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -28,7 +29,7 @@ class Joint:
         self.raw = raw
         raw.encode_special_tokens = True  # `</s>` in a text is five characters, not the end
         self.end, self.unknown, self.pad = (int(raw.token_to_id(mark) or 0) for mark in (END, UNKNOWN, PAD))
-        self.specials = {self.end, self.unknown, self.pad}
+        self._marks = set(raw.get_added_tokens_decoder())
 
     def __len__(self) -> int:
         return int(self.raw.get_vocab_size())
@@ -60,8 +61,9 @@ class Joint:
 
     def banned(self, script: str | None) -> list[bool]:
         """Of each piece whether it is never written: marks, tags, and letters of another script than ``script``."""
-        added = {number for number in self.raw.get_added_tokens_decoder() if number != self.end}
-        return [number in added or foreign(piece, script) for number, piece in enumerate(self.pieces())]
+        found = [number in self._marks or foreign(piece, script) for number, piece in enumerate(self.pieces())]
+        found[self.end] = False
+        return found
 
     def save(self, folder: Path) -> None:
         self.raw.save(str(folder / "tokenizer.json"))
@@ -86,14 +88,17 @@ class Joint:
         return int(number)
 
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
-        return [found.ids for found in self.raw.encode_batch(list(texts))]
+        """Ids with the end. Among symbols a text's own `</s>` or tag would be found as what it looks like."""
+        found = [encoded.ids for encoded in self.raw.encode_batch(list(texts))]
+        return [[*(self.unknown if at in self._marks else at for at in ids[:-1]), self.end] for ids in found]
 
 
 def foreign(piece: str, script: str | None) -> bool:
-    """Whether a piece holds a letter of another script than ``script``."""
+    """Whether a piece holds a letter of another script than ``script``, or a mark on one; not so the danda of many."""
     if script is None:
         return False
-    return any(found not in (*LETTERS.get(script, (script,)), COMMON) for found in map(script_of, piece))
+    own = (*LETTERS.get(script, (script,)), COMMON)
+    return any(script_of(char) not in own for char in piece if unicodedata.category(char)[0] in "LM")
 
 
 def train(texts: Iterable[str], vocabulary: int, tags: Sequence[str], *, symbols: bool) -> Joint:
@@ -103,7 +108,7 @@ def train(texts: Iterable[str], vocabulary: int, tags: Sequence[str], *, symbols
     """
     marks = [END, UNKNOWN, *tags]
     if symbols:
-        counts = Counter(symbol for text in texts for symbol in text.split())
+        counts = Counter(symbol for text in texts for symbol in text.split() if symbol != PAD)
         found = sorted(counts, key=lambda symbol: (-counts[symbol], symbol))
         every = dict.fromkeys([*marks, *found])
         raw = RawTokenizer(models.WordLevel({piece: at for at, piece in enumerate(every)}, unk_token=UNKNOWN))

@@ -79,9 +79,11 @@ def mean_of(states: Iterable[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor
 
 
 def round_to_half(model: nn.Module) -> None:
-    """Give every weight the value it has when stored in fp16."""
-    for weight in model.parameters():
-        weight.data = weight.data.half().float()
+    """Give every weight the value it has when stored in fp16, but those that are not stored."""
+    computed = getattr(model, "computed", ())
+    for name, weight in model.named_parameters():
+        if name not in computed:
+            weight.data = weight.data.half().float()
 
 
 def rate(step: int, total: int, warmup: float, schedule: str) -> float:

@@ -6,6 +6,8 @@ answer begins with, is found in the tokenizer.
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,10 @@ from nlpkit.engine.joint import foreign
 from nlpkit.engine.pretrained import read
 from nlpkit.engine.seq2seq import Stock
 from nlpkit.errors import InputError
-from nlpkit.text.langcodes import parse
+from nlpkit.text.langcodes import macro, parse, select
+
+
+_TAG = re.compile(r"<[^<>\s]+>")  # of a language, as tasks write it
 
 
 class PretrainedPieces:
@@ -31,20 +36,29 @@ class PretrainedPieces:
         self.hf, self.names = hf, dict(names)
         self.unknown, self.end = hf.unk_token_id, config.eos_token_id
         self.pad = config.pad_token_id if config.pad_token_id is not None else hf.pad_token_id
-        start = config.decoder_start_token_id
+        start = getattr(config, "decoder_start_token_id", None)
         self.start: int = self.pad if start is None else start
+        limit = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
+        self.longest = int(limit or 512)  # pieces that the model reads, or writes
         self.codes = _codes(hf)
+        self._called: dict[str, str] = {}
+        if self.codes:  # M2M100 cuts no target before it is told a language
+            hf.tgt_lang = next(iter(self.codes))
 
     def code(self, lang: str) -> str | None:
         """What the model calls a language; None for a model without codes. Raises InputError for an unknown one."""
-        if not self.codes:
-            return None
+        if self.codes and lang not in self._called:
+            self._called[lang] = self._code(lang)
+        return self._called.get(lang)
+
+    def _code(self, lang: str) -> str:
         wanted = self.names.get(lang, lang)
         if wanted in self.codes:
             return wanted
-        found = [code for code in self.codes if wanted and _same(code, wanted)]
-        if len(found) == 1:
-            return found[0]
+        for loosely in (False, True):
+            found = [code for code in self.codes if wanted and _same(code, wanted, loosely)]
+            if len(found) == 1:
+                return found[0]
         what = f"the model has no code for the language `{wanted}`" if wanted else "the rows name no language"
         raise InputError(
             what + nearest(wanted, self.codes),
@@ -56,7 +70,7 @@ class PretrainedPieces:
         return [piece or "" for piece in self.hf.convert_ids_to_tokens(list(range(len(self.hf))))]
 
     def sources(self, texts: Sequence[str], tags: Sequence[str], langs: Sequence[str]) -> list[list[int]]:
-        marked = [f"{tag}{text}" for tag, text in zip(tags, texts, strict=True)]
+        marked = [self._marked(tag, text) for tag, text in zip(tags, texts, strict=True)]
         return self._by_language("src_lang", marked, langs, "text")
 
     def targets(self, texts: Sequence[str], langs: Sequence[str]) -> list[list[int]]:
@@ -64,8 +78,9 @@ class PretrainedPieces:
         return [self._begun(ids, lang) for ids, lang in zip(found, langs, strict=True)]
 
     def begin(self, lang: str) -> list[int]:
-        probe = self._by_language("tgt_lang", ["a"], [lang], "text_target")[0]
-        return self._begun(probe, lang)[: 2 if self._forced(probe, lang) else 1]
+        """All that stands before the text in a target: the start, and a language or, as BART has it, ``<s>``."""
+        target, text = self.targets(["a"], [lang])[0], self.bare(["a"])[0]
+        return target[: next((at for at in range(len(target)) if target[at : at + len(text)] == text), 1)]
 
     def bare(self, texts: Sequence[str]) -> list[list[int]]:
         return [self.hf(text_target=text, add_special_tokens=False)["input_ids"] for text in texts]
@@ -76,22 +91,27 @@ class PretrainedPieces:
 
     def banned(self, script: str | None) -> list[bool]:
         """Of each piece whether it is never written: marks, codes, letters of another script than ``script``."""
-        special = {*self.hf.all_special_ids, *self.codes.values()} - {self.end}
-        return [number in special or foreign(piece, script) for number, piece in enumerate(self.pieces())]
+        special = {*self.hf.all_special_ids, *self.codes.values()}
+        found = [number in special or foreign(piece, script) for number, piece in enumerate(self.pieces())]
+        found[self.end] = False
+        return found
 
     def save(self, folder: Path) -> None:
         self.hf.save_pretrained(folder)
-
-    def _forced(self, ids: Sequence[int], lang: str) -> bool:
-        code = self.code(lang)
-        return code is not None and bool(ids) and ids[0] == self.codes[code]
 
     def _begun(self, ids: list[int], lang: str) -> list[int]:
         """A target behind its start. The first mBART has its language last, and begins with it."""
         code = self.code(lang)
         if code is not None and ids[-1] == self.codes[code]:
-            return [ids[-1], *ids[:-1]]
+            ids = [ids[-1], *ids[:-1]]
+            return ids if self.start in (self.pad, *self.codes.values()) else [self.start, *ids]
         return [self.start, *ids]
+
+    def _marked(self, tag: str, text: str) -> str:
+        """A text behind its prefix, or its tag, which a model with codes for its languages does not need."""
+        if not _TAG.fullmatch(tag):
+            return f"{tag}{text}"
+        return text if self.codes else f"{tag} {text}"
 
     def _by_language(self, which: str, texts: Sequence[str], langs: Sequence[str], key: str) -> list[list[int]]:
         result: list[list[int]] = [[] for _ in texts]
@@ -120,24 +140,39 @@ def _codes(hf: Any) -> dict[str, int]:
     }
 
 
-def _same(code: str, wanted: str) -> bool:
-    """Whether a model's code (``en_XX``, ``en``, ``eng_Latn``) is that of a language."""
+def _same(code: str, wanted: str, loosely: bool) -> bool:
+    """Whether a model's code (``en_XX``, ``en``, ``eng_Latn``) is that of a language, ``loosely`` of its macrolanguage.
+
+    So NLLB's ``zho_Hans`` is Mandarin.
+    """
+    head = code if code.count("_") and len(code.split("_")[1]) == 4 else code.split("_")[0]
+    if head == wanted:
+        return True
     try:
-        head = code if code.count("_") and len(code.split("_")[1]) == 4 else code.split("_")[0]
-        ours, theirs = parse(wanted), parse(head)
+        ours = parse(wanted)
+        theirs = _meant(head, ours)
     except InputError:
         return False
+    if loosely:
+        ours, theirs = macro(ours), macro(theirs)
     return ours == theirs or (head != code and ours.split("_")[0] == theirs.split("_")[0])
+
+
+def _meant(code: str, wanted: str) -> str:
+    """The language of a model's code; of those that it may be (``zh``) the one wanted."""
+    try:
+        return parse(code)
+    except InputError:
+        return select([code], [wanted])[0]
 
 
 def load_base(name: str, names: dict[str, str], revision: str | None = None) -> tuple[Stock, PretrainedPieces, int]:
     """A pretrained model (folder or Hub id): (model, tokenizer, most pieces that it reads)."""
     folder = folder_of(name, revision)
     pieces, model = load_pieces(folder, names), load_stock(folder)
-    if model.config.decoder_start_token_id is None:  # T5 as it is configured by default
+    if getattr(model.config, "decoder_start_token_id", None) is None and not pieces.codes:  # T5 by default
         model.config.decoder_start_token_id = pieces.start
-    limit = getattr(model.config, "max_position_embeddings", None) or getattr(model.config, "n_positions", None) or 512
-    return model, pieces, int(limit)
+    return model, pieces, pieces.longest
 
 
 def load_pieces(folder: Path, names: dict[str, str]) -> PretrainedPieces:
@@ -147,7 +182,10 @@ def load_pieces(folder: Path, names: dict[str, str]) -> PretrainedPieces:
         raise InputError(
             f"`{folder}` is a {config.model_type}, no encoder-decoder", "take a T5, mBART, NLLB, M2M100 or Marian"
         )
-    return PretrainedPieces(read(AutoTokenizer, folder), config, names)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Marian's recommends sacremoses, which it does not call
+        hf = read(AutoTokenizer, folder)
+    return PretrainedPieces(hf, config, names)
 
 
 def load_stock(folder: Path) -> Stock:

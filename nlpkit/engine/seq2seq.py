@@ -153,7 +153,10 @@ class Stock(nn.Module):
         super().__init__()
         self.hf, self.half_stored = hf, half
         self.base_model_prefix = "hf"
+        self.computed = {f"hf.{name}" for name in hf._keys_to_ignore_on_save or ()}  # Marian's places
         pad = hf.config.pad_token_id
+        # no piece of Marian's, so that CTranslate2 leaves it out: else it would share in the probabilities
+        self.never = pad if hf.config.model_type == "marian" else None
         shared = hf.get_input_embeddings().weight
         if pad is not None and hf.get_output_embeddings().weight is shared:
             # CTranslate2 begins with a zero vector where Marian begins with <pad>: that row must stay as it is
@@ -170,30 +173,37 @@ class Stock(nn.Module):
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, decoder_input_ids: torch.Tensor) -> Any:
         """(rows, source), (rows, source), (rows, target) -> logits (rows, target, pieces)."""
-        return self.hf(
+        found = self.hf(
             input_ids=input_ids, attention_mask=attention_mask, decoder_input_ids=decoder_input_ids, use_cache=False
         )
+        if not self.training and self.never is not None:
+            found.logits[..., self.never] = -torch.inf
+        return found
 
     def open(self, ids: torch.Tensor, mask: torch.Tensor, count: int) -> _StockState:
-        return _StockState(self.hf, ids, mask, count)
+        return _StockState(self, ids, mask, count)
 
     def save(self, folder: Path) -> None:
-        (self.hf.half() if self.half_stored else self.hf).save_pretrained(folder)
-        self.hf.float()
+        state = self.hf.state_dict()
+        if self.half_stored:
+            halves = {tensor.data_ptr(): tensor.half() for tensor in state.values()}  # what is tied stays one
+            state = {name: halves[tensor.data_ptr()] for name, tensor in state.items()}
+        self.hf.save_pretrained(folder, state_dict=state)
 
 
 class _StockState:
     """``count`` hypotheses of each row while it is written."""
 
-    def __init__(self, hf: Any, ids: torch.Tensor, mask: torch.Tensor, count: int) -> None:
+    def __init__(self, model: Stock, ids: torch.Tensor, mask: torch.Tensor, count: int) -> None:
         from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
-        self.hf, self.count = hf, count
+        self.hf, self.never = model.hf, model.never
         self.mask = mask.repeat_interleave(count, 0)
-        found = hf.get_encoder()(input_ids=ids, attention_mask=mask, return_dict=True)
+        found = self.hf.get_encoder()(input_ids=ids, attention_mask=mask, return_dict=True)
         found.last_hidden_state = found.last_hidden_state.repeat_interleave(count, 0)
         self.memory = found
-        self.cache = EncoderDecoderCache(DynamicCache(config=hf.config), DynamicCache(config=hf.config))
+        config = self.hf.config
+        self.cache = EncoderDecoderCache(DynamicCache(config=config), DynamicCache(config=config))
 
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
         """Logits (hypotheses, pieces) after one more token each."""
@@ -202,6 +212,8 @@ class _StockState:
             past_key_values=self.cache, use_cache=True,
         )  # fmt: skip
         logits: torch.Tensor = found.logits[:, -1].float()
+        if self.never is not None:
+            logits[:, self.never] = -torch.inf
         return logits
 
     def select(self, hypotheses: torch.Tensor, rows: torch.Tensor | None) -> None:

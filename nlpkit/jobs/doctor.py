@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import sys
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import nlpkit
 from nlpkit.config import places
 
+_EXTRAS = ("ctranslate2", "fasttext-predict", "numba", "onnxruntime")  # told of where they are installed
 _PACKAGES = (
     "torch",
     "transformers",
@@ -34,6 +36,9 @@ def _versions() -> dict[str, str]:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = "not installed"
+    for name in _EXTRAS:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
     return found
 
 

@@ -60,7 +60,7 @@ def export(model: str, target: str, out: Path, say: Say = lambda _: None) -> Pat
     if not Path(model).is_dir():
         raise InputError(f"no model folder `{model}`", "see `nlpkit model list`")
     info = bundle_info.read(Path(model))
-    if named(info["task"]).head == "texts":
+    if named(info["task"]).head != "tokens":
         raise InputError(f"`{model}` is a model for {info['task']}: export is for models that label words")
     temporary = out.with_name(f".{out.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)

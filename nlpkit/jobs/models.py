@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nlpkit.config import bundle_info, places
-from nlpkit.data.rows import TextRow, TokenRow
+from nlpkit.data.rows import PairRow, TextRow, TokenRow
 from nlpkit.errors import InputError
 from nlpkit.tasks import named
 
@@ -45,6 +45,12 @@ def check(model: str) -> str:
     if predictor.task.head == "texts":
         if len(list(predictor([TextRow("1", "nlpkit checks this model.")]))) != 1:
             raise InputError(f"`{model}` does not answer for every text")
+    elif predictor.task.head == "pairs":
+        langs = [(predictor.info.get(name) or [""])[0] for name in ("languages", "target_languages")]
+        answer = next(iter(predictor([PairRow("1", "nlpkit", lang=langs[0], target_lang=langs[1])])))
+        if answer.target is None:
+            raise InputError(f"`{model}` does not answer")
+        return f"good, {predictor.info['task']} from {len(predictor.info.get('languages', []))} languages"
     else:
         row = TokenRow("1", ("nlpkit", "checks", "this", "model", "."))
         filled = next(iter(predictor([row])))

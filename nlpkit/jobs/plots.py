@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,37 @@ def curve(points: Sequence[dict[str, Any]], metric: str, path: Path) -> None:
             axes.fill_between(rows, low, high, color=color, alpha=0.15, linewidth=0)
         axes.set(xlabel="training rows", ylabel=metric)
         axes.legend(frameon=False)
+        return figure
+
+    _save(draw, path)
+
+
+def histograms(series: Sequence[tuple[str, Mapping[int, int]]], title: str, width: int, path: Path) -> None:
+    """Distributions over each other, as shares: (name, how many lie at each whole number) for each.
+
+    Bars are ``width`` wide, but where that is 1 they stand about their number. The first is filled, others are lines.
+    """
+
+    def draw() -> Any:
+        figure, axes = _figure(4.2, 3.2)
+        last = max((at for _, counts in series for at in counts), default=0) // width
+        edges = [(at - 0.5) if width == 1 else at * width for at in range(last + 2)]
+        looks: list[dict[str, Any]] = [
+            {"fill": True, "alpha": 0.45, "color": "#2c6fbb"},
+            {"linewidth": 1.5, "color": "#c2571a"},
+        ]
+        handles = []
+        for place, (_, counts) in enumerate(series):
+            shares, total = [0.0] * (last + 1), sum(counts.values()) or 1
+            for at, number in counts.items():
+                shares[at // width] += number / total
+            handles.append(axes.stairs(shares, edges, **looks[min(place, 1)]))
+        axes.set(xlim=(edges[0], edges[-1]), xlabel=title, ylabel="share of the utterances")
+        axes.set_ylim(bottom=0)
+        axes.locator_params(axis="x", integer=True)
+        legend = figure.legend(handles, [title] * len(handles), loc="outside upper left", frameon=False)
+        for text, (name, _) in zip(legend.get_texts(), series, strict=True):
+            text.set(text=name, parse_math=False)  # not as a label, which may not begin with an underscore
         return figure
 
     _save(draw, path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from nlpkit.config.recipe import Backtranslate, Source, Transform
 from nlpkit.data import filters
 from nlpkit.data.rows import PairRow, Row
 from nlpkit.errors import InputError
+from nlpkit.jobs.codemix import Maker, learned_from
 from nlpkit.jobs.rundir import Say
 
 TAG = "<bt>"  # stands before a source that a model has written
@@ -41,11 +42,26 @@ def _one(rows: list[Row], transform: Transform, say: Say) -> list[Row]:
 
             identify = Identifier(str(places.model("langid")))
         kept, counts = filters.apply(rows, transform.filter, identify)
-        told = ", ".join(f"{reason} {count}" for reason, count in counts.items() if count)
-        say(f"filter: {len(kept)} of {len(rows)} pairs kept" + (f"; left out: {told}" if told else ""))
+        say(f"filter: {len(kept)} of {len(rows)} pairs kept{told_of(counts)}")
         return list(kept)
+    if (spec := transform.codemix) is not None:
+        maker = Maker(spec, lambda: learned_from(spec, rows), say)
+        made: list[Row] = [one.row for one in maker(rows)]
+        say(f"codemix: {len(made)} sentences of {len(rows)} by {spec.method}{told_of(maker.dropped)}")
+        return made
     assert transform.backtranslate is not None
     return _backtranslated(rows, transform.backtranslate, say)
+
+
+def told_of(dropped: Mapping[str, int]) -> str:
+    """What was left out, by reason, for a message; nothing where nothing was."""
+    told = ", ".join(f"{reason} {count}" for reason, count in dropped.items() if count)
+    return f"; left out: {told}" if told else ""
+
+
+def only(names: Sequence[str]) -> str:
+    """The name, where there is one only."""
+    return names[0] if len(names) == 1 else ""
 
 
 def _backtranslated(rows: Sequence[PairRow], spec: Backtranslate, say: Say) -> list[Row]:
@@ -62,11 +78,15 @@ def _backtranslated(rows: Sequence[PairRow], spec: Backtranslate, say: Say) -> l
         for row, text, (lang, target_lang) in zip(rows, texts, langs, strict=True)
     ]
     made: list[Row] = []
-    learned = reverse.info.get("target_languages") or [""]
+    sources, targets = (only(reverse.info.get(name, [])) for name in ("target_languages", "languages"))
     for row, text, answer in zip(rows, texts, reverse(asked), strict=True):
         if text.strip() and (answer.target or "").strip():
             source = f"{TAG} {answer.target}" if spec.tag else answer.target
-            lang, target_lang = answer.target_lang or learned[0], answer.lang or row.target_lang
-            made.append(replace(row, text=source, target=text, lang=lang, target_lang=target_lang, references=()))
+            made.append(
+                replace(
+                    row, text=source, target=text, references=(), lang=answer.target_lang or sources,
+                    target_lang=answer.lang or targets,
+                )
+            )  # fmt: skip
     say(f"backtranslate: {len(made)} pairs of {len(rows)} texts by `{Path(spec.model).name}`")
     return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from statistics import fmean, pstdev
@@ -16,9 +17,11 @@ from nlpkit.data.features import Feature, Output, PairPieces
 from nlpkit.data.rows import PairRow
 from nlpkit.errors import InputError
 from nlpkit.tasks.base import Task
+from nlpkit.text.langcodes import code_of
 from nlpkit.text.normalize import nfc
 from nlpkit.text.sentences import parts
 
+_MIXED = re.compile(r"[a-z]{3}-[a-z]{3}(_[A-Z][a-z]{3})?")  # two languages in one text
 _LEAST_REACH = 60  # characters
 _ODD = 4.0  # standard deviations
 _FEW = 3.0  # characters that any ratio of lengths is shaken by
@@ -166,8 +169,7 @@ class PairTask(Task):
     def _named(self, row: PairRow) -> PairRow:
         """The row with the languages of a model that has learned one, where it does not name its own."""
         lang, target_lang = (
-            own or (known[0] if len(known) == 1 else "")
-            for own, known in zip((row.lang, row.target_lang), self.langs, strict=True)
+            _known(own, known) for own, known in zip((row.lang, row.target_lang), self.langs, strict=True)
         )
         named = row if (lang, target_lang) == (row.lang, row.target_lang) else replace(
             row, lang=lang, target_lang=target_lang
@@ -209,6 +211,17 @@ class PairTask(Task):
         source, target = len(row.text.strip()), len(row.target or "")
         low, high = (source * math.exp(mean + sign * _ODD * deviation) for sign in (-1, 1))
         return not low - _FEW <= target <= high + _FEW
+
+
+def _known(lang: str, learned: Sequence[str]) -> str:
+    """A language as the training rows call it; where none is named the only one that was learned."""
+    if not lang:
+        return learned[0] if len(learned) == 1 else ""
+    if lang in learned or _MIXED.fullmatch(lang):
+        return lang
+    code = code_of(lang)
+    same = [name for name in learned if code and code_of(name) == code and not _MIXED.fullmatch(name)]
+    return same[0] if len(same) == 1 else lang
 
 
 def said(rows: Sequence[PairRow]) -> list[str]:

@@ -291,7 +291,8 @@ def test_list_names_every_card_and_what_is_here(cli: Cli, tmp_path: Path, monkey
     (tmp_path / "wnut17_en" / "train.conll").write_text(conll(IOB2), encoding="utf-8")
     again = json.loads(cli("data", "list", "--json", "--data-dir", str(tmp_path)).out)
     assert {entry["name"] for entry in again if entry["here"]} == {
-        "samples_classify", "samples_langid", "samples_ner", "samples_pos", "wnut17_en",
+        "samples_classify", "samples_g2p", "samples_langid", "samples_ner", "samples_pos", "samples_translate",
+        "wnut17_en",
     }  # fmt: skip
     monkeypatch.setenv("NLPKIT_DATA_DIR", str(tmp_path))
     assert json.loads(cli("data", "list", "--json").out) == again

@@ -109,7 +109,7 @@ def test_prediction_halves_too_and_its_answer_does_not_depend_on_the_batches() -
 
 
 def test_a_loss_that_is_no_number_stops_the_run() -> None:
-    def broken(net, batch, smoothing, weights, focal):
+    def broken(net, batch, smoothing, weights, focal, rdrop):
         return loop.loss_of(net, batch, smoothing) * float("nan")
 
     with pytest.raises(RunError, match="loss is nan"):

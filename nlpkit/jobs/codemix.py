@@ -1,0 +1,148 @@
+"""Synthetic code-mixed sentences from sentences, or from sentences and their translations."""
+
+from __future__ import annotations
+
+import random
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from nlpkit.config.recipe import Codemix
+from nlpkit.data import formats
+from nlpkit.data.files import Strictly
+from nlpkit.data.load import read_file
+from nlpkit.data.rows import PairRow
+from nlpkit.errors import InputError
+from nlpkit.metrics.codemixing import cmi
+from nlpkit.text import mixing
+from nlpkit.text.alignment import Aligner
+from nlpkit.text.mixing import Mixed
+
+_NEEDS = ("align", "ec", "romanize")  # methods that need a translation beside the text
+_MOST = 200_000  # pairs that an aligner learns from
+
+
+@dataclass
+class Made:
+    """A mixed sentence with the row that it was made from; ``langs`` has a language for each word, or None."""
+
+    row: PairRow
+    words: list[str]
+    langs: list[str | None]
+    steps: list[str] = field(default_factory=list)
+
+
+class Maker:
+    """Makes mixed sentences by one method; ``dropped`` counts rows that gave none, by reason."""
+
+    def __init__(self, spec: Codemix, pairs: Callable[[], Iterable[PairRow]], say: Callable[[str], None]) -> None:
+        """``pairs`` gives those to learn from, where something is to be learned."""
+        self.spec, self.dropped = spec, Counter[str]()
+        self.table: mixing.Table = {}
+        self.aligner: Aligner | None = None
+        self._write = _romanizer() if spec.script == "roman" or spec.method == "romanize" else _same
+        if spec.method in ("cmdr", "lexical"):
+            self.table = self._table(pairs, say)
+            if not self.table:
+                raise InputError("there are no translations to mix in", "a larger lexicon, or more pairs to learn from")
+        elif spec.method in ("align", "ec"):
+            words = [(lowered(row.text), plain_words(row.target or "")) for row, _ in zip(pairs(), range(_MOST))]  # noqa: B905
+            if not words:
+                raise InputError("there are no pairs to learn an alignment from", "learn: [FILE]")
+            self.aligner = Aligner.learn(words)
+            say(f"codemix: alignments learned from {len(words)} pairs")
+
+    def _table(self, pairs: Callable[[], Iterable[PairRow]], say: Callable[[str], None]) -> mixing.Table:
+        from nlpkit.engine import bilingual
+
+        spec = self.spec
+        if spec.lexicon is not None:
+            table = bilingual.lexicon(spec.lexicon)
+        elif spec.vectors is not None:
+            table = bilingual.from_vectors(*spec.vectors)
+        else:
+            words = [(lowered(row.text), plain_words(row.target or "")) for row, _ in zip(pairs(), range(_MOST))]  # noqa: B905
+            table = bilingual.learned([pair for pair in words if all(pair)], longest=spec.longest)
+            say(f"codemix: translations of {len(table)} words and phrases learned from {len(words)} pairs")
+        if spec.method == "lexical":
+            return {word: choices for word, choices in table.items() if word not in mixing.FUNCTION_WORDS}
+        return table
+
+    def __call__(self, rows: Iterable[PairRow]) -> Iterator[Made]:
+        """A mixed sentence for each row that gives one, in order; the same for a row wherever it stands."""
+        for row in rows:
+            if not row.text.strip() or (self.spec.method in _NEEDS and not (row.target or "").strip()):
+                self.dropped["empty"] += 1
+                continue
+            dice = random.Random(f"{self.spec.seed}-{zlib.crc32(row.text.encode())}")
+            mixed = self._mixed(row, dice)
+            if mixed is None or not (mixed.both or self.spec.method == "romanize"):
+                self.dropped["nothing to mix"] += 1
+                continue
+            langs = _languages(row)
+            told = [None if language is None else langs[language] for language in mixed.languages]
+            index = cmi(told)
+            if not self.spec.least_cmi <= index <= self.spec.most_cmi:
+                self.dropped["code-mixing index"] += 1
+                continue
+            target_lang = langs[1] if self.spec.method == "romanize" else f"{langs[1]}-{langs[0]}"
+            made = PairRow(
+                row.id, row.text, mixed.text, row.lang or langs[0], target_lang,
+                {name: value for name, value in row.extra.items() if not name.startswith("\0")}, row.line,
+            )  # fmt: skip
+            yield Made(made, mixed.words, told, mixed.steps)
+
+    def _mixed(self, row: PairRow, dice: random.Random) -> Mixed | None:
+        spec, target = self.spec, row.target or ""
+        if spec.method in ("cmdr", "lexical"):
+            return mixing.substitute(
+                row.text, self.table, dice, longest=spec.longest, rate=spec.rate, order=spec.order,
+                temperature=spec.temperature, write=self._write,
+            )  # fmt: skip
+        if spec.method == "romanize":
+            return mixing.rewritten(target, self._write)
+        assert self.aligner is not None
+        links = self.aligner.links(lowered(row.text), plain_words(target))
+        if spec.method == "align":
+            skip = mixing.FUNCTION_WORDS.__contains__
+            return mixing.insert(row.text, target, links, dice, rate=spec.rate, skip=skip, write=self._write)
+        return mixing.switch(row.text, target, links, dice, rate=spec.rate, write=self._write)
+
+
+def lowered(text: str) -> list[str]:
+    """The words and signs of a text in lower case, as an aligner sees them."""
+    return [word.text.lower() for word in mixing.cut(text)]
+
+
+def plain_words(text: str) -> list[str]:
+    return [word.text for word in mixing.cut(text)]
+
+
+def _languages(row: PairRow) -> tuple[str, str]:
+    """The ISO 639-3 codes of the text and of what is mixed in."""
+    first = (row.lang or "eng").partition("_")[0]
+    second = (row.target_lang or "hin").partition("_")[0].partition("-")[0]
+    return first, second
+
+
+def _same(word: str) -> str:
+    return word
+
+
+def _romanizer() -> Callable[[str], str]:
+    from nlpkit.text.romanize import romanize
+
+    return lru_cache(200_000)(romanize)
+
+
+def learned_from(spec: Codemix, rows: Iterable[PairRow]) -> Iterable[PairRow]:
+    """The pairs that something is learned from: those of the files that are named, or else ``rows``."""
+    return pairs_of(spec.learn, None, {}) if spec.learn else rows
+
+
+def pairs_of(paths: Sequence[str], fmt: str | None, columns: dict[str, int | str]) -> Iterator[PairRow]:
+    """The pairs of files, in turn."""
+    for path in paths:
+        yield from read_file(path, fmt or formats.guess(path, "tsv", "pairs"), Strictly(), columns, kind="pairs")

@@ -1,0 +1,109 @@
+"""`nlpkit codemix make`: mixed sentences with the language of each word, the same every time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toy_translate import recipe
+
+from nlpkit.jobs.prepare import load_data, load_recipe
+
+Cli = Callable[..., Any]
+PAIRS = [
+    ("I like this film", "मुझे यह फ़िल्म पसंद है"), ("this house is big", "यह घर बड़ा है"),
+    ("the film is good", "फ़िल्म अच्छी है"), ("my house is good", "मेरा घर अच्छा है"), ("I see the house", "मैं घर देखता हूँ"),
+    ("I see a film", "मैं फ़िल्म देखता हूँ"), ("the big film", "बड़ी फ़िल्म"), ("the good house", "अच्छा घर"),
+] * 3  # fmt: skip
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    path = tmp_path / "pairs.tsv"
+    path.write_text(
+        "src\ttgt\tsrc_lang\ttgt_lang\n" + "".join(f"{a}\t{b}\teng\thin\n" for a, b in PAIRS), encoding="utf-8"
+    )
+    return path
+
+
+@pytest.fixture
+def lexicon(tmp_path: Path) -> Path:
+    path = tmp_path / "lexicon.tsv"
+    path.write_text("film\tफ़िल्म|चलचित्र\nhouse\tघर\ngood\tअच्छा\nis\tहै\n", encoding="utf-8")
+    return path
+
+
+def made(cli: Cli, *arguments: str) -> list[dict[str, Any]]:
+    found = cli("codemix", "make", *arguments)
+    assert found.code == 0, found.err
+    return [json.loads(line) for line in found.out.splitlines()]
+
+
+@pytest.mark.parametrize("method", ["align", "ec", "lexical", "cmdr", "romanize"])
+def test_every_method_makes_sentences(cli: Cli, pairs: Path, lexicon: Path, method: str) -> None:
+    more = ["--lexicon", str(lexicon)] if method in ("lexical", "cmdr") else []
+    rows = made(cli, str(pairs), "--method", method, *more)
+    assert len(rows) >= 9
+    assert rows == made(cli, str(pairs), "--method", method, *more)
+    for row in rows:
+        assert row["tgt"].isascii()
+        assert len(row["tokens"]) == len(row["langs"])
+        assert set(row["langs"]) - {None} == ({"hin"} if method == "romanize" else {"eng", "hin"})
+        assert row["tgt_lang"] == ("hin" if method == "romanize" else "hin-eng")
+        assert "".join(row["tokens"]) == row["tgt"].replace(" ", "")
+
+
+def test_script_steps_and_limits(cli: Cli, pairs: Path, lexicon: Path) -> None:
+    common = [str(pairs), "--method", "cmdr", "--lexicon", str(lexicon)]
+    native = made(cli, *common, "--script", "native", "--steps", "--rate", "1")
+    assert any("घर" in row["tgt"] for row in native)
+    assert all(row["steps"][-1] == row["tgt"] for row in native)
+    some = cli("codemix", "make", *common, "--least-cmi", "45")
+    assert "code-mixing index" in some.err
+    assert 0 < len(some.out.splitlines()) < len(native)
+
+
+def test_text_from_stdin_is_mixed_with_a_lexicon(cli: Cli, lexicon: Path) -> None:
+    text = b"This film is good!\r\n\nNothing known\n" + b"caf\xe9 film\n"
+    found = cli("codemix", "make", "--lexicon", str(lexicon), stdin=text)
+    assert found.code in (0, 2)
+    found = cli("codemix", "make", "--lexicon", str(lexicon), stdin=b"This film is good!\n\nNothing known\n")
+    assert len(found.out.splitlines()) == 1
+    assert "empty 1, nothing to mix 1" in found.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["--method", "magic"], "method"), (["--method", "align"], "stdin cannot be read twice"),
+        (["--method", "ec", "--lexicon", "x"], "has no lexicon"), (["--lexicon", "nowhere.tsv"], "no file"),
+        (["--lexicon", "x", "--vectors", "a", "--vectors", "b"], "not both"),
+        (["--method", "align", "--longest", "2"], "has no longest"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be(cli: Cli, arguments: list[str], what: str) -> None:
+    found = cli("codemix", "make", *arguments, stdin=b"a\n")
+    assert found.code == 2
+    assert what in found.err
+
+
+def test_a_broken_lexicon_names_its_line(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "bad.tsv"
+    path.write_text("film\tफ़िल्म\nonly\n", encoding="utf-8")
+    found = cli("codemix", "make", "--lexicon", str(path), stdin=b"a\n")
+    assert (found.code, "bad.tsv:2" in found.err) == (2, True)
+
+
+def test_as_a_transform_and_measured(cli: Cli, pairs: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    more = [f"data.train={pairs}", "data.transforms=[{codemix: {method: align, rate: 0.6}}]"]
+    data = load_data(load_recipe(str(recipe(tmp_path)), more), None, said.append)
+    assert {row.target_lang for row in data.train[0]} == {"hin-eng"}
+    assert any(line.startswith(f"codemix: {len(data.train[0])} sentences of 24 by align") for line in said)
+    mixed = tmp_path / "mixed.jsonl"
+    mixed.write_text(cli("codemix", "make", str(pairs), "--method", "align").out, encoding="utf-8")
+    figures = json.loads(cli("codemix", "stats", str(mixed), "--json").out)
+    assert 0 < figures["cmi"]["mean"] <= 50
