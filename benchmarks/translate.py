@@ -14,7 +14,8 @@ autocast. The rest is alike: learning rate with warm-up and schedule, weight dec
 label smoothing, clipping. Each does --updates updates, --block of them at a turn, in a process of its own. `filled` is
 the share of the places of all batches, sources and targets, that hold a piece. The dev rows are answered greedily:
 `BLEU` is that of the weights that the loop keeps, with nlpkit the averaged ones; `BLEU last` that of the weights of the
-last update. Batches differ in size: mind `rows` and `tokens` (pieces of targets, the end among them) beside BLEU.
+last update, `loss last` their cross-entropy in nats a piece of the dev targets, which chance moves less than BLEU.
+Batches differ in size: mind `rows` and `tokens` (pieces of targets, the end among them) beside BLEU.
 `peak MiB` is the most memory that the process of a loop has held, rows and libraries in it.
 
 decode: a model that `nlpkit train` left answers the dev rows, or those of --file, from texts to texts: (a) a plain loop
@@ -166,6 +167,16 @@ class Base:
 
         return self.score(run)
 
+    def loss_of(self, model: Any) -> float:
+        """Mean cross-entropy, in nats, of the pieces of the dev rows' targets."""
+        from nlpkit.engine.hypotheses import chances
+
+        pieces = self.session.tokenizer
+        features = self.task.encode(self.data.dev, pieces, self.session.max_length, learn=True)
+        pairs = [([found.ids], [found.labels]) for found in features]
+        every = [chance for pair in pairs for row in chances(model, *pair, pieces.pad) for chance in row]
+        return -statistics.fmean(every)
+
 
 class Ours(Base):
     """nlpkit's loop, as ``jobs.train`` runs it."""
@@ -184,7 +195,8 @@ class Ours(Base):
 
     def scores(self) -> dict[str, float | None]:
         kept = self.score(partial(self.session.scores, poll=lambda: None))
-        return {"bleu": kept, "bleu_last": self.score_of(self.session.model)}
+        model = self.session.model
+        return {"bleu": kept, "bleu_last": self.score_of(model), "loss_last": self.loss_of(model)}
 
 
 class Plain(Base):
@@ -237,8 +249,9 @@ class Plain(Base):
     def scores(self) -> dict[str, float | None]:
         from nlpkit.engine.seq2seq import Stock
 
-        found = self.score_of(Stock(self.model))
-        return {"bleu": found, "bleu_last": found}
+        model = Stock(self.model)
+        found = self.score_of(model)
+        return {"bleu": found, "bleu_last": found, "loss_last": self.loss_of(model)}
 
 
 def in_file_order(count: int, size: int, updates: int) -> Iterator[list[int]]:
@@ -332,11 +345,12 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
         [
             name, rounded(one["speed"], 0), rounded(one["ratio"], 2), f"{one['filled']:.2f}", f"{one['seconds']:.1f}",
             str(one["rows"]), str(one["tokens"]), rounded(one["bleu"], 2), rounded(one["bleu_last"], 2),
-            f"{one['peak_mib']:.0f}",
+            f"{one['loss_last']:.3f}", f"{one['peak_mib']:.0f}",
         ]
         for name, one in found.items()
     ]  # fmt: skip
-    head = ["loop", "tokens/s", "ratio", "filled", "seconds", "rows", "tokens", "BLEU", "BLEU last", "peak MiB"]
+    head = ["loop", "tokens/s", "ratio", "filled", "seconds", "rows", "tokens"]
+    head += ["BLEU", "BLEU last", "loss last", "peak MiB"]
     show(args, f"{args.recipe}, {args.updates} updates; tokens of targets per CPU second", head, body)
     return {"systems": found}
 

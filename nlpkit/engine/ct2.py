@@ -169,7 +169,8 @@ def opened(
     outside = places.cache() / "ctranslate2" / f"{digest}-{PRECISIONS[precision]}"
     place = next((place for place in (inside, outside) if _made_from(place) == stamp), None)
     if place is None:
-        place = inside if os.access(folder, os.W_OK) else outside
+        shipped = folder.resolve().is_relative_to(places.models().resolve())  # nlpkit's own folders stay as they are
+        place = inside if os.access(folder, os.W_OK) and not shipped else outside
         say(f"converting the model for CTranslate2, once, into `{place}`")
         _make(folder, place, pieces, precision, stamp, reference())
     return Ct2(place, pieces, device or "cpu", precision)

@@ -23,7 +23,6 @@ from nlpkit.engine.seq2seq import Stock
 from nlpkit.errors import InputError
 from nlpkit.text.langcodes import macro, parse, select
 
-
 _TAG = re.compile(r"<[^<>\s]+>")  # of a language, as tasks write it
 
 

@@ -7,7 +7,6 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from nlpkit.config.recipe import Codemix
 from nlpkit.data import formats
@@ -19,6 +18,7 @@ from nlpkit.metrics.codemixing import cmi
 from nlpkit.text import mixing
 from nlpkit.text.alignment import Aligner
 from nlpkit.text.mixing import Mixed
+from nlpkit.text.romanize import romanize
 
 _NEEDS = ("align", "ec", "romanize")  # methods that need a translation beside the text
 _MOST = 200_000  # pairs that an aligner learns from
@@ -42,7 +42,7 @@ class Maker:
         self.spec, self.dropped = spec, Counter[str]()
         self.table: mixing.Table = {}
         self.aligner: Aligner | None = None
-        self._write = _romanizer() if spec.script == "roman" or spec.method == "romanize" else _same
+        self._roman = spec.script == "roman" or spec.method == "romanize"
         if spec.method in ("cmdr", "lexical"):
             self.table = self._table(pairs, say)
             if not self.table:
@@ -81,6 +81,8 @@ class Maker:
             if mixed is None or not (mixed.both or self.spec.method == "romanize"):
                 self.dropped["nothing to mix"] += 1
                 continue
+            if self._roman:
+                mixed = mixing.rewritten(mixed, romanize)
             langs = _languages(row)
             told = [None if language is None else langs[language] for language in mixed.languages]
             index = cmi(told)
@@ -99,16 +101,16 @@ class Maker:
         if spec.method in ("cmdr", "lexical"):
             return mixing.substitute(
                 row.text, self.table, dice, longest=spec.longest, rate=spec.rate, order=spec.order,
-                temperature=spec.temperature, write=self._write,
+                temperature=spec.temperature,
             )  # fmt: skip
         if spec.method == "romanize":
-            return mixing.rewritten(target, self._write)
+            return mixing.alone(target)
         assert self.aligner is not None
         links = self.aligner.links(lowered(row.text), plain_words(target))
         if spec.method == "align":
             skip = mixing.FUNCTION_WORDS.__contains__
-            return mixing.insert(row.text, target, links, dice, rate=spec.rate, skip=skip, write=self._write)
-        return mixing.switch(row.text, target, links, dice, rate=spec.rate, write=self._write)
+            return mixing.insert(row.text, target, links, dice, rate=spec.rate, skip=skip)
+        return mixing.switch(row.text, target, links, dice, rate=spec.rate)
 
 
 def lowered(text: str) -> list[str]:
@@ -125,16 +127,6 @@ def _languages(row: PairRow) -> tuple[str, str]:
     first = (row.lang or "eng").partition("_")[0]
     second = (row.target_lang or "hin").partition("_")[0].partition("-")[0]
     return first, second
-
-
-def _same(word: str) -> str:
-    return word
-
-
-def _romanizer() -> Callable[[str], str]:
-    from nlpkit.text.romanize import romanize
-
-    return lru_cache(200_000)(romanize)
 
 
 def learned_from(spec: Codemix, rows: Iterable[PairRow]) -> Iterable[PairRow]:

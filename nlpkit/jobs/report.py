@@ -42,6 +42,8 @@ def scores_table(scores: dict[str, Any], unit: str, most: int = 0) -> list[str]:
 
 def _data_line(entry: dict[str, Any]) -> str:
     name = f"{entry['card']}/{entry['split']}" if "card" in entry else ", ".join(entry.get("files", []))
+    if kept := entry.get("where"):
+        name += " (" + "; ".join(f"{key} {' or '.join(values)}" for key, values in kept.items()) + ")"
     return f"- {entry['use']}: {name}, {entry['rows']} rows, {entry['tokens']} tokens" + (
         f" ({entry['licence']})" if "licence" in entry else ""
     )
@@ -50,7 +52,7 @@ def _data_line(entry: dict[str, Any]) -> str:
 _FEW = 200
 _WIDE = 8  # labels of which all confusions are shown
 _MOST = 40  # labels that a card lists
-_OPEN = ("cc0-1.0", "unicode-3.0", "mixed-open", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0")
+_OPEN = ("apache-2.0", "mit", "cc0-1.0", "unicode-3.0", "mixed-open", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0")
 
 
 def _licence(licences: list[str]) -> str:

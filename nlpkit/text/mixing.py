@@ -38,8 +38,12 @@ class Mixed:
 
     words: list[str]
     languages: list[int | None]
-    text: str
+    spaced: list[bool]
     steps: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return joined(self.words, self.spaced)
 
     @property
     def both(self) -> bool:
@@ -77,13 +81,12 @@ def substitute(
     order: str = "random",
     rarity: Callable[[str], float] = lambda gram: 0.0,
     temperature: float = 0.0,
-    write: Callable[[str], str] = lambda word: word,
 ) -> Mixed | None:
     """Words and phrases of ``text`` replaced one after the other by what ``table`` has for them (CMDR).
 
     N-grams of at most ``longest`` words that stand in the table, longer ones first, until ``rate`` of the words that
     could be replaced are; in ``random`` order, by ``freq`` (``rarity``, rarest first) or by ``score``. The best
-    translation is taken, or with a ``temperature`` one drawn by softmax(score / temperature); ``write`` romanizes it.
+    translation is taken, or with a ``temperature`` one drawn by softmax(score / temperature).
     """
     words = cut(text)
     spans = _spans(words, table, longest)
@@ -103,7 +106,7 @@ def substitute(
     for start, size, gram in spans:
         if done >= wanted:
             break
-        said[start] = size, write(_chosen(table[gram], dice, temperature))
+        said[start] = size, _chosen(table[gram], dice, temperature)
         done += size
         steps.append(_built(words, said).text)
     result = _built(words, said)
@@ -154,7 +157,7 @@ def _built(words: Sequence[Word], said: Mapping[int, tuple[int, str]]) -> Mixed:
             languages += [SECOND] * len(parts)
             spaced += [words[at].spaced, *[True] * (len(parts) - 1)][: len(parts)]
         at += size
-    return Mixed(texts, languages, joined(texts, spaced))
+    return Mixed(texts, languages, spaced)
 
 
 def insert(
@@ -165,7 +168,6 @@ def insert(
     *,
     rate: float,
     skip: Callable[[str], bool] = lambda word: False,
-    write: Callable[[str], str] = lambda word: word,
 ) -> Mixed | None:
     """The ``second`` sentence with words of the ``first`` in their places: the second gives grammar and order.
 
@@ -186,10 +188,10 @@ def insert(
     texts, languages, spaced = [], [], []
     for j, word in enumerate(theirs):
         own = j in chosen
-        texts.append(_inside(ours[chosen[j]].text) if own else write(word.text) if word.plain else _sign(word.text))
+        texts.append(_inside(ours[chosen[j]].text) if own else word.text)
         languages.append((FIRST if own else SECOND) if word.plain else None)
         spaced.append(word.spaced)
-    return Mixed(texts, languages, joined(texts, spaced))
+    return Mixed(texts, languages, spaced)
 
 
 def segments(links: Links, first: int, second: int) -> list[tuple[range, range]]:
@@ -231,7 +233,6 @@ def switch(
     dice: random.Random,
     *,
     rate: float,
-    write: Callable[[str], str] = lambda word: word,
 ) -> Mixed | None:
     """Parts of the ``second`` sentence, with probability ``rate``, in place of those of the ``first``."""
     ours, theirs = cut(first), cut(second)
@@ -250,19 +251,10 @@ def switch(
     for (left, right), other in zip(parts, chosen, strict=True):
         for at in right if other else left:
             word = theirs[at] if other else ours[at]
-            texts.append((write(word.text) if word.plain else _sign(word.text)) if other else word.text)
+            texts.append(word.text)
             languages.append((SECOND if other else FIRST) if word.plain else None)
             spaced.append(word.spaced)
-    return Mixed(texts, languages, joined(texts, spaced))
-
-
-_SIGNS = {"।": ".", "॥": "."}
-_DIGITS = {0x966 + digit: str(digit) for digit in range(10)}
-
-
-def _sign(text: str) -> str:
-    """A sign or number of an Indian text as it stands in a Latin one."""
-    return _SIGNS.get(text, text.translate(_DIGITS))
+    return Mixed(texts, languages, spaced)
 
 
 def _inside(word: str) -> str:
@@ -270,13 +262,20 @@ def _inside(word: str) -> str:
     return word if word.isupper() or word == "I" else word[:1].lower() + word[1:]
 
 
-def rewritten(text: str, write: Callable[[str], str]) -> Mixed:
-    """The whole text by ``write``, as what is in one language."""
+def alone(text: str) -> Mixed:
+    """The whole text, in the second language."""
     words = cut(text)
-    texts = [write(word.text) if word.plain else _sign(word.text) for word in words]
     languages: list[int | None] = [SECOND if word.plain else None for word in words]
-    return Mixed(texts, languages, joined(texts, [word.spaced for word in words]))
+    return Mixed([word.text for word in words], languages, [word.spaced for word in words])
 
+
+def rewritten(mixed: Mixed, write: Callable[[str], str]) -> Mixed:
+    """A mixed sentence by ``write``, which sees all of its words at once and changes no unit separator (U+001F)."""
+    words = write(_APART.join(mixed.words)).split(_APART)
+    return Mixed(words, mixed.languages, mixed.spaced, [write(step) for step in mixed.steps])
+
+
+_APART = "\x1f"
 
 # words of grammar, which stay where the matrix language gives the frame
 FUNCTION_WORDS = frozenset(

@@ -12,7 +12,7 @@ from typer.main import get_command
 
 from nlpkit.cli.app import app
 from nlpkit.config import recipe as recipes
-from nlpkit.data.check import check
+from nlpkit.data.check import check, check_all
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted(
@@ -71,6 +71,17 @@ def test_the_sample_corpus_is_clean() -> None:
         found = check(str(ROOT / "nlpkit" / "assets" / "samples" / f"{split}.conllu"), "conllu", {"tag": "misc:NER"})
         assert found.problems == []
         assert len(found.langs) == 7
+
+
+@pytest.mark.parametrize("task", ["translate", "g2p"])
+def test_the_sample_pairs_are_clean_and_no_side_stands_in_two_splits(task: str) -> None:
+    sources = []
+    for split in ("train", "dev", "test"):
+        path = ROOT / "nlpkit" / "assets" / "samples" / f"{task}_{split}.tsv"
+        sources.append((str(path), "tsv", {}, "auto", "NFC", "pairs", ("", "")))
+    for found in check_all(sources):
+        assert found.problems == []
+        assert found.rows
 
 
 def test_the_samples_hold_what_later_tasks_need() -> None:
