@@ -128,23 +128,8 @@ def _language(row: Row) -> str:
 
 def against(gold: Sequence[Row], guess: Sequence[Row], baseline: Sequence[Row], judge: Task) -> dict[str, Any]:
     """Gain in the task's metric over a baseline on the same rows: 95 % interval (paired bootstrap), p (permutation)."""
-    import numpy as np
-
-    ours, theirs = judge.counts(gold, guess), judge.counts(gold, baseline)
-    both, width = np.concatenate([ours, theirs], axis=1), ours.shape[1]
-
-    def gain(totals: significance.Array) -> significance.Array:
-        found: significance.Array = judge.statistic(totals[:, :width]) - judge.statistic(totals[:, width:])
-        return found
-
-    low, high = significance.interval(both, gain)
-    return {
-        "metric": judge.compared or judge.main_metric,
-        "difference": float(gain(both.sum(0)[None].astype(float))[0]),
-        "low": low,
-        "high": high,
-        "p": significance.paired_permutation(theirs, ours, judge.statistic),
-    }
+    found = significance.paired(judge.counts(gold, guess), judge.counts(gold, baseline), judge.statistic)
+    return {"metric": judge.compared or judge.main_metric, **found}
 
 
 def evaluate(

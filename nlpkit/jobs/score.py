@@ -252,8 +252,12 @@ def score(
         if first is None:
             first = counts
         else:
-            found["difference"] = found["score"] - systems[0]["score"]
-            found["p"] = significance.paired_permutation(first, counts, metric.statistic)
+            gain = significance.paired(counts, first, metric.statistic)
+            found |= {
+                "difference": gain["difference"],
+                "difference_interval": [gain["low"], gain["high"]],
+                "p": gain["p"],
+            }
         systems.append(found)
     return {
         "metric": name,

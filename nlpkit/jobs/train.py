@@ -174,7 +174,8 @@ class _Training:
             more = len(features) - sum(bool(row.tokens) for row in rows)
             windows = f"; long rows add {more} windows" if more > 0 else ""
             if self.task.head == "pairs" and more < 0:
-                windows = f"; {-more} pairs are left out: blank, or over {self.session.max_length} pieces"
+                count = "1 pair is" if more == -1 else f"{-more} pairs are"
+                windows = f"; {count} left out: blank, or over {self.session.max_length} pieces"
             self.say(f"stage {stage.name}: {len(rows)} rows, {len(steps)} steps, {per_epoch} an epoch{windows}")
         self.session.begin(stage)
         if state.pending and self._evaluate(stage):
