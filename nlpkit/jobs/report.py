@@ -9,7 +9,7 @@ from nlpkit.config import card as cards
 from nlpkit.config import strict_yaml
 from nlpkit.config.recipe import Recipe
 from nlpkit.tasks import named
-from nlpkit.text.langcodes import bcp47
+from nlpkit.text.langcodes import bcp47, code_of
 
 
 def scores_table(scores: dict[str, Any], unit: str, most: int = 0) -> list[str]:
@@ -152,7 +152,7 @@ def model_card(
     if info.get("pooling", "cls") != "cls":
         library = "nlpkit"  # transformers knows the encoder, but not the head
     front: dict[str, Any] = {
-        "language": sorted({bcp47(lang) for lang in _languages(info)}) or ["und"],
+        "language": sorted({bcp47(code_of(lang) or lang) for lang in _languages(info)}) or ["und"],
         "license": _licence(licences),
         "library_name": library,
         "pipeline_tag": _PIPELINES[task.head],
@@ -195,6 +195,7 @@ def model_card(
     if more := task(task.Options(), labels).card(info, scores):
         parts += [*map(plain, more), ""]
     parts += _of_cards(data, "Sources and licences")
+    parts += _of_cards(data, "Citation")
     parts += ["## Use", "", "```", f"echo 'TEXT' | nlpkit {recipe.task} --model FOLDER", "```", ""]
     if library == "transformers" and "tagger" not in info and task.head != "pairs":
         parts += [
