@@ -60,4 +60,15 @@ def test_the_mean_of_the_last_weights(tmp_path: Path) -> None:
     read = [(folder / "model.safetensors").read_bytes() for folder in (model, one)]
     assert read[0] != read[1]
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text(encoding="utf-8"))
-    assert metrics["dev"]["bleu"] > 0
+    assert metrics["dev"]["chrf"] > 0
+    assert not list((tmp_path / "run").rglob("last-*"))
+
+
+def test_the_mean_of_checkpoints() -> None:
+    import torch
+
+    from nlpkit.engine.loop import mean_of
+
+    found = mean_of([{"a": torch.tensor([1.0, 2.0])}, {"a": torch.tensor([3.0, 6.0])}])
+    assert found["a"].tolist() == [2.0, 4.0]
+    assert found["a"].dtype == torch.float32
