@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from nlpkit.cli.streams import printable, stderr
-from nlpkit.config.decoding import Decoding
+from nlpkit.config.decoding import Decoding, changed
 from nlpkit.data.rows import PairRow
-from nlpkit.errors import NlpkitError
+from nlpkit.errors import InputError, NlpkitError
 
 if TYPE_CHECKING:
     from nlpkit.jobs.predict import Predictor
@@ -40,19 +40,22 @@ def ask(predictor: Predictor, lang: str, target_lang: str, read: Callable[[str],
             line = read("> ").strip()
         except EOFError:
             return
+        except KeyboardInterrupt:  # a fresh line, as in a shell
+            sys.stdout.write("\n")
+            continue
         if line in ("q", ":q", ":quit"):
             return
         if line.startswith(":"):
             try:
                 lang, target_lang = _command(predictor, line[1:], lang, target_lang)
-            except ValueError as error:
-                stderr.print(f"error: {error}")
+            except NlpkitError as error:
+                stderr.print(printable(f"error: {error.message}"))
         elif line:
             _answer(predictor, PairRow("1", line, lang=lang, target_lang=target_lang, line=1))
 
 
 def _command(predictor: Predictor, line: str, lang: str, target_lang: str) -> tuple[str, str]:
-    """Obey; the languages from now on. Raises ValueError for what is no command."""
+    """Obey; the languages from now on. Raises InputError for what is no command."""
     name, _, value = line.partition(" ")
     value = value.strip()
     now = predictor.decoding
@@ -63,22 +66,24 @@ def _command(predictor: Predictor, line: str, lang: str, target_lang: str) -> tu
     elif name in ("from", "to") and value:
         return (value, target_lang) if name == "from" else (lang, value)
     elif name == "greedy":
-        predictor.decoding = _made(now, beam=1, sample=False, groups=1, nbest=1, **_plain())
+        predictor.choose(changed(now, {"beam": 1, "sample": False, "groups": 1, "nbest": 1, **_plain()}))
     elif name == "sample":
-        predictor.decoding = _made(now, sample=True, groups=1)
+        predictor.choose(changed(now, {"sample": True, "groups": 1}))
     elif name in _NUMBERS:
         key, number = _NUMBERS[name]
         try:
             wanted = {key: number(value)}
         except ValueError:
-            raise ValueError(f"`:{name}` wants a number, e.g. :{name} 5") from None
+            raise InputError(f"`:{name}` wants a number, e.g. :{name} 5") from None
         if key in _DRAWS:
             wanted["sample"] = True
         if key in ("beam", "groups"):
             wanted |= {"sample": False, **_plain()}
-        predictor.decoding = _made(now, **wanted)
+        if key == "beam":
+            wanted |= {"nbest": min(now.nbest, wanted["beam"]), "groups": 1}
+        predictor.choose(changed(now, wanted))
     else:
-        raise ValueError(f"no command `:{name}`; :help lists them")
+        raise InputError(f"no command `:{name}`; :help lists them")
     return lang, target_lang
 
 
@@ -86,19 +91,11 @@ def _plain() -> dict[str, Any]:
     return {name: Decoding.model_fields[name].default for name in _DRAWS}
 
 
-def _made(now: Decoding, **changes: Any) -> Decoding:
-    wanted = {**now.model_dump(), **changes}
-    if not wanted["sample"]:
-        if "beam" in changes:
-            wanted["nbest"] = min(wanted["nbest"], wanted["beam"])
-        wanted["beam"] = max(wanted["beam"], wanted["nbest"])
-        wanted["beam"] += -wanted["beam"] % wanted["groups"]
-    return Decoding.model_validate(wanted)  # a ValidationError is a ValueError
-
-
 def _answer(predictor: Predictor, row: PairRow) -> None:
     try:
         found = next(iter(predictor([row])))
+    except KeyboardInterrupt:
+        return
     except NlpkitError as error:
         stderr.print(printable(f"error: {error.message}"))
         return

@@ -156,17 +156,21 @@ def _run(
     changed = _changed(changes)
     report = Lenient()
     asks = not files and not text and sys.stdin.isatty()
-    with Signals() as signals:
-        first, *also = models or [options.model(None, task)]
-        predictor = Predictor(
+    first, *also = models or [options.model(None, task)]
+
+    def loaded() -> Predictor:
+        return Predictor(
             first, task=task, precision=precision, device=device, batch_tokens=batch_tokens, decoding=changed,
             engine=engine, also=also, say=stderr.say,
         )  # fmt: skip
-        if asks:
-            from nlpkit.cli.prompt import ask
 
-            ask(predictor, lang or "", target_lang or "")
-            return
+    if asks:
+        from nlpkit.cli.prompt import ask
+
+        ask(loaded(), lang or "", target_lang or "")
+        return
+    with Signals() as signals:
+        predictor = loaded()
         rows = _in_languages(_rows(files, text, read, column, report), lang, target_lang)
         answers = predictor(signals.waiting(rows), poll=signals.poll)
         predictor.task.write(written, _flushed(answers), sys.stdout, best=predictor.decoding.nbest)  # type: ignore[call-arg]
@@ -177,25 +181,10 @@ def _run(
 
 def _changed(changes: dict[str, Any]) -> Callable[[Any], Any]:
     """What the options make of a model's own decoding. A beam is as wide as the answers wanted."""
-    from pydantic import ValidationError
-
-    from nlpkit.config.decoding import Decoding
+    from nlpkit.config.decoding import changed
 
     given = {name: value for name, value in changes.items() if value is not None}
-
-    def change(usual: Decoding) -> Decoding:
-        wanted = {**usual.model_dump(), **given}
-        if "beam" not in given and not wanted["sample"]:
-            wanted["beam"] = max(wanted["beam"], wanted["nbest"])
-            wanted["beam"] += -wanted["beam"] % wanted["groups"]
-        try:
-            return Decoding.model_validate(wanted)
-        except ValidationError as error:
-            what = error.errors()[0]
-            where = ".".join(map(str, what["loc"]))
-            raise InputError((f"{where}: " if where else "") + what["msg"].removeprefix("Value error, ")) from None
-
-    return change
+    return lambda usual: changed(usual, given)
 
 
 def _rows(
@@ -230,13 +219,17 @@ def _oddities(predictor: Predictor) -> Iterator[str]:
     task: Any = predictor.task
     if task.unknown:
         row = task.unknown[0]
+        hold = "text holds" if len(task.unknown) == 1 else "texts hold"
         yield (
-            f"{len(task.unknown)} texts hold characters that the model has never seen, first row {row.id} "
-            f"(line {row.line})"
+            f"{len(task.unknown)} {hold} characters that the model has never seen, first row {row.id} (line {row.line})"
         )
+    if task.strange:
+        yield f"the model writes {', '.join(task.langs[1])}, not {', '.join(sorted(task.strange))}: the name is ignored"
     if task.odd_rows:
         row = task.odd_rows[0]
+        are = " is" if len(task.odd_rows) == 1 else "s are"
         yield (
-            f"{len(task.odd_rows)} answers are much shorter or longer than their texts, first that of row {row.id} "
-            f"(line {row.line}): {len(row.text.strip())} characters became {len(row.target or '')}"
+            f"{len(task.odd_rows)} answer{are} empty, or much shorter or longer than such texts became in training, "
+            f"first that of row {row.id} (line {row.line}): {len(row.text.strip())} characters became "
+            f"{len(row.target or '')}"
         )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from typing import Any
+
+from pydantic import Field, ValidationError, model_validator
 
 from nlpkit.config.explain import Strict
+from nlpkit.errors import InputError
 
 
 class Decoding(Strict):
@@ -17,8 +20,12 @@ class Decoding(Strict):
     top_p: float = Field(1.0, gt=0, le=1, description="draw from the fewest pieces with this much probability")
     temperature: float = Field(1.0, gt=0, description="logits are divided by it before a draw")
     groups: int = Field(1, ge=1, description="groups of a diverse beam search; each avoids what earlier ones chose")
-    diversity: float = Field(0.5, ge=0, description="how much a group is charged for a piece of an earlier group")
-    length_penalty: float = Field(1.0, ge=0, description="a hypothesis is scored by its log-probability / length^this")
+    diversity: float = Field(
+        0.5, ge=0, le=1000, description="how much a group is charged for a piece of an earlier group"
+    )
+    length_penalty: float = Field(
+        1.0, ge=0, le=10, description="a hypothesis is scored by its log-probability / length^this"
+    )
     no_repeat_ngram: int = Field(0, ge=0, description="no n-gram of pieces twice; 0: allowed")
     min_length: int = Field(0, ge=0, description="least pieces")
     max_length: int | None = Field(None, ge=1, description="most pieces; default: 20 and three times the source")
@@ -41,3 +48,17 @@ class Decoding(Strict):
         if not self.sample and (self.top_k or self.top_p != 1 or self.temperature != 1):
             raise ValueError("top_k, top_p and temperature are for `sample`")
         return self
+
+
+def changed(now: Decoding, given: dict[str, Any]) -> Decoding:
+    """``now`` with what is ``given``; where that is no beam, it is as wide as the answers wanted. Raises InputError."""
+    wanted = {**now.model_dump(), **given}
+    if not wanted["sample"] and "beam" not in given and wanted["groups"] >= 1:
+        wanted["beam"] = max(wanted["beam"], wanted["nbest"])
+        wanted["beam"] += -wanted["beam"] % wanted["groups"]
+    try:
+        return Decoding.model_validate(wanted)
+    except ValidationError as error:
+        what = error.errors()[0]
+        where = ".".join(map(str, what["loc"]))
+        raise InputError((f"{where}: " if where else "") + what["msg"].removeprefix("Value error, ")) from None

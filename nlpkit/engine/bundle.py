@@ -134,7 +134,7 @@ def converted(
     why = ct2.refusal(kind, decoding, device, ensemble=ensemble, precision=precision)
     if not why and not must and device is None and ct2.gpus():
         return None  # torch is as fast there, and answers exactly as it did when it was scored
-    if info is not None and info.get("head") != "pairs":
+    if info is not None and (info.get("head") != "pairs" or info["task"] != task):
         why = f"`{name}` is a model for {info['task']}"
     if info is not None and not why:
         bundle_info.verify(folder, info)

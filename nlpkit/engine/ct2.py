@@ -36,12 +36,8 @@ def refusal(kind: str, decoding: Decoding, device: str | None, *, ensemble: bool
         return "CTranslate2 is not installed: pip install 'nlpkit[ct2]'"
     if kind not in FAMILIES:
         return f"CTranslate2 cannot run a model of the kind {kind}"
-    for name, wanted in (
-        ("an ensemble", ensemble), ("sampling", decoding.sample), ("diverse beams", decoding.groups > 1),
-        ("required words", bool(decoding.force)), ("one script only", decoding.script is not None),
-    ):  # fmt: skip
-        if wanted:
-            return f"{name} needs --engine torch"
+    if why := unable(decoding, ensemble=ensemble):
+        return why
     if device not in (None, "cpu", "cuda") or (device == "cuda" and not gpus()):
         return f"CTranslate2 has no device {device} here"
     import ctranslate2
@@ -49,6 +45,17 @@ def refusal(kind: str, decoding: Decoding, device: str | None, *, ensemble: bool
     known = ctranslate2.get_supported_compute_types(device or "cpu")
     if PRECISIONS[precision] not in known:
         return f"CTranslate2 cannot do {precision} here"
+    return ""
+
+
+def unable(decoding: Decoding, *, ensemble: bool) -> str:
+    """What CTranslate2 does not do of what is asked, whatever the model; empty where it does it all."""
+    for name, wanted in (
+        ("an ensemble", ensemble), ("sampling", decoding.sample), ("diverse beams", decoding.groups > 1),
+        ("required words", bool(decoding.force)), ("one script only", decoding.script is not None),
+    ):  # fmt: skip
+        if wanted:
+            return f"{name} needs --engine torch"
     return ""
 
 
@@ -184,11 +191,17 @@ def _stamp(folder: Path, precision: str) -> dict[str, str]:
 
 
 def _made_from(place: Path) -> Any:
-    """The stamp of a conversion; None where there is none."""
+    """The stamp of a conversion; None where there is none, or one that is not whole."""
     try:
-        return json.loads((place / "nlpkit.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        told = json.loads((place / "nlpkit.json").read_text(encoding="utf-8"))
+        return told["from"] if told["files"] == _files(place) else None
+    except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _files(place: Path) -> dict[str, str]:
+    """SHA-256 of the files of a conversion."""
+    return {name: digest for name, digest in bundle_info.digests(place).items() if name != "nlpkit.json"}
 
 
 def _make(folder: Path, place: Path, pieces: Any, precision: str, stamp: dict[str, str], model: Any) -> None:
@@ -201,7 +214,8 @@ def _make(folder: Path, place: Path, pieces: Any, precision: str, stamp: dict[st
     try:
         _convert(folder, temporary, precision)
         _try(Ct2(temporary, pieces, "cpu", precision), model, precision)
-        (temporary / "nlpkit.json").write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
+        told = json.dumps({"from": stamp, "files": _files(temporary)}, indent=1)
+        (temporary / "nlpkit.json").write_text(told + "\n", encoding="utf-8")
         temporary.chmod(0o755)
         shutil.rmtree(place, ignore_errors=True)
         temporary.rename(place)

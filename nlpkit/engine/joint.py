@@ -61,6 +61,7 @@ class Joint:
 
     def banned(self, script: str | None) -> list[bool]:
         """Of each piece whether it is never written: marks, tags, and letters of another script than ``script``."""
+        known(script, self.pieces())
         found = [number in self._marks or foreign(piece, script) for number, piece in enumerate(self.pieces())]
         found[self.end] = False
         return found
@@ -91,6 +92,15 @@ class Joint:
         """Ids with the end. Among symbols a text's own `</s>` or tag would be found as what it looks like."""
         found = [encoded.ids for encoded in self.raw.encode_batch(list(texts))]
         return [[*(self.unknown if at in self._marks else at for at in ids[:-1]), self.end] for ids in found]
+
+
+def known(script: str | None, pieces: Sequence[str]) -> None:
+    """Raise InputError for a script of which no piece has a letter."""
+    if script is None:
+        return
+    wanted = LETTERS.get(script, (script,))
+    if not any(script_of(char) in wanted for piece in pieces for char in piece):
+        raise InputError(f"the model has no piece in the script `{script}`", "an ISO 15924 code such as Latn or Deva")
 
 
 def foreign(piece: str, script: str | None) -> bool:

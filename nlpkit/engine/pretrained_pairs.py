@@ -17,7 +17,7 @@ from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer
 
 from nlpkit.config.explain import nearest
 from nlpkit.engine.hub import folder_of
-from nlpkit.engine.joint import foreign
+from nlpkit.engine.joint import foreign, known
 from nlpkit.engine.pretrained import read
 from nlpkit.engine.seq2seq import Stock
 from nlpkit.errors import InputError
@@ -90,6 +90,7 @@ class PretrainedPieces:
 
     def banned(self, script: str | None) -> list[bool]:
         """Of each piece whether it is never written: marks, codes, letters of another script than ``script``."""
+        known(script, self.pieces())
         special = {*self.hf.all_special_ids, *self.codes.values()}
         found = [number in special or foreign(piece, script) for number, piece in enumerate(self.pieces())]
         found[self.end] = False

@@ -241,6 +241,9 @@ class Session:
     ) -> tuple[list[batches.Step], int]:
         """The steps of the stage; ``source_of`` tells for each row from which source it came."""
         if not features:
+            if getattr(self.model, "reads", "") == "pairs":
+                what = f"no training pair fits into {self.max_length} pieces a side"
+                raise InputError(what, "a larger model.max_length, or shorter pairs")
             raise InputError("the training rows hold no words")
         weights = [source.weight for source in stage.data]
         groups, rates = [], []

@@ -49,8 +49,11 @@ class Maker:
                 raise InputError("there are no translations to mix in", "a larger lexicon, or more pairs to learn from")
         elif spec.method in ("align", "ec"):
             words = [(lowered(row.text), plain_words(row.target or "")) for row, _ in zip(pairs(), range(_MOST))]  # noqa: B905
+            words = [pair for pair in words if all(pair)]
             if not words:
-                raise InputError("there are no pairs to learn an alignment from", "learn: [FILE]")
+                raise InputError(
+                    f"{spec.method} needs texts with their translations", "columns src and tgt, or --learn FILE"
+                )
             self.aligner = Aligner.learn(words)
             say(f"codemix: alignments learned from {len(words)} pairs")
 
@@ -64,7 +67,10 @@ class Maker:
             table = bilingual.from_vectors(*spec.vectors)
         else:
             words = [(lowered(row.text), plain_words(row.target or "")) for row, _ in zip(pairs(), range(_MOST))]  # noqa: B905
-            table = bilingual.learned([pair for pair in words if all(pair)], longest=spec.longest)
+            words = [pair for pair in words if all(pair)]
+            if not words:
+                raise InputError(f"{spec.method} needs a lexicon, vectors, or pairs to learn from", "--lexicon FILE")
+            table = bilingual.learned(words, longest=spec.longest)
             say(f"codemix: translations of {len(table)} words and phrases learned from {len(words)} pairs")
         if spec.method == "lexical":
             return {word: choices for word, choices in table.items() if word not in mixing.FUNCTION_WORDS}

@@ -91,6 +91,7 @@ class Predictor:
         """
         from nlpkit.engine import bundle
 
+        self._wanted = model, precision, device
         found = None
         if engine == "ct2" or (engine == "auto" and device in (None, "cpu")):
             wanted = decoding(_usual(model))
@@ -121,15 +122,31 @@ class Predictor:
             raise InputError(f"`{model}` gives one answer only", "--nbest is for models with sub-words or a BiLSTM")
         if batch_tokens is not None and self._bundle.tokenizer is None:
             raise InputError(f"`{model}` reads row by row", "leave out --batch-tokens")
-        self.task.use(self.info)
+        try:
+            self.task.use(self.info)
+            self._longest = int(self.info["max_length"])
+        except (TypeError, ValueError, IndexError, AttributeError):
+            raise InputError(f"`{model}`: bundle.json is damaged", "copy or train the model again") from None
         self.decoding = decoding(getattr(options, "decoding", Decoding()))
         self._others = [self._alike(name, precision, device) for name in also]
+
+    def choose(self, decoding: Decoding) -> None:
+        """Choose answers in another way from now on; by torch, where CTranslate2 cannot."""
+        from nlpkit.engine import bundle, ct2
+
+        if hasattr(self._model, "write") and ct2.unable(decoding, ensemble=False):
+            precision, device = self._wanted[1:]
+            self._bundle = bundle.load(self._wanted[0], device, self.info["task"])
+            self._model = bundle.prepared(self._bundle, precision)
+        self.decoding = decoding
 
     def _alike(self, name: str, precision: str, device: str | None) -> Any:
         """Another model that reads and writes the same pieces."""
         from nlpkit.engine import bundle
 
         other = bundle.load(name, device, self.info["task"])
+        if other.info["task"] != self.info["task"]:
+            raise InputError(f"`{name}` is a model for {other.info['task']}, not for {self.info['task']}")
         mine, its = self._bundle.tokenizer, other.tokenizer
         if not hasattr(mine, "pieces") or not hasattr(its, "pieces") or mine.pieces() != its.pieces():
             raise InputError(
@@ -224,20 +241,20 @@ class Predictor:
         if tokenizer is None:
             return fill_whole(self.task, part, self._model, poll)
         if self.task.head == "pairs":
-            return fill(self.task, part, tokenizer, int(self.info["max_length"]), partial(self._written, poll=poll))
+            return fill(self.task, part, tokenizer, self._longest, partial(self._written, poll=poll))
         from nlpkit.engine.predict import scores
 
         def run(features: list[Feature]) -> list[Output]:
             tokens = self._batch_tokens * tokenizer.width
             return scores(self._model, features, tokenizer.pad, tokens, poll, self._nbest)
 
-        return fill(self.task, part, tokenizer, int(self.info["max_length"]), run)
+        return fill(self.task, part, tokenizer, self._longest, run)
 
     def _written(self, features: list[Feature], poll: Callable[[], None]) -> list[Output]:
         if hasattr(self._model, "write"):
             return list(
                 self._model.write(
-                    features, self.decoding, longest=int(self.info["max_length"]), batch_tokens=self._batch_tokens,
+                    features, self.decoding, longest=self._longest, batch_tokens=self._batch_tokens,
                     poll=poll,
                 )
             )  # fmt: skip
@@ -245,7 +262,7 @@ class Predictor:
 
         return generate.outputs(
             [self._model, *self._others], features, self._bundle.tokenizer, self.decoding,
-            longest=int(self.info["max_length"]), batch_tokens=self._batch_tokens, poll=poll,
+            longest=self._longest, batch_tokens=self._batch_tokens, poll=poll,
         )  # fmt: skip
 
 

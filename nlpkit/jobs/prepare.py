@@ -91,6 +91,9 @@ def _unused(recipe: Recipe, lines: Lines) -> Iterator[str]:
         for name in sorted(given):
             line = lines.get(("stages", number, name), 0)
             yield (f"line {line}" if line else "override") + f": stages.{number}: {what} has no {name}"
+    told = [name for name in ("prefix", "codes") if recipe.options.get(name)]
+    if head == "pairs" and family != "pretrained" and told:
+        yield f"options.{told[0]}: this is for a pretrained model (`base`)"
     if head == "pairs" and (model.pooling is not None or model.crf or model.trim_vocabulary):
         yield f"model: {recipe.task} has no pooling, crf or trim_vocabulary"
         return

@@ -14,6 +14,7 @@ from nlpkit.data.rows import PairRow, Row
 from nlpkit.errors import InputError
 from nlpkit.jobs.codemix import Maker, learned_from
 from nlpkit.jobs.rundir import Say
+from nlpkit.text.langcodes import code_of
 
 TAG = "<bt>"  # stands before a source that a model has written
 
@@ -77,6 +78,14 @@ def _backtranslated(rows: Sequence[PairRow], spec: Backtranslate, say: Say) -> l
         PairRow(row.id, text, None, lang, target_lang, line=row.line)
         for row, text, (lang, target_lang) in zip(rows, texts, langs, strict=True)
     ]
+    reads = {code_of(name) or name for name in reverse.info.get("languages", [])}
+    wanted = {code_of(lang) or lang for lang, _ in langs} - {""}
+    if reads and wanted and not wanted & reads:
+        its, ours = (", ".join(sorted(names)) for names in (reads, wanted))
+        raise InputError(
+            f"backtranslate: `{spec.model}` reads {its}, the targets are in {ours}",
+            "name a model that translates the other way",
+        )
     made: list[Row] = []
     sources, targets = (only(reverse.info.get(name, [])) for name in ("target_languages", "languages"))
     for row, text, answer in zip(rows, texts, reverse(asked), strict=True):

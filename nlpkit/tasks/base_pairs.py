@@ -43,6 +43,7 @@ class PairTask(Task):
         self.ratio: tuple[float, float] | None = None  # of log(target / source) in characters: mean, deviation
         self.langs: tuple[list[str], list[str]] = ([], [])  # languages learned: of sources, of targets
         self.unknown: list[PairRow] = []  # rows read with characters that the model has never seen
+        self.strange: set[str] = set()  # target languages asked for that the model does not have
         self.odd_rows: list[PairRow] = []  # answers much shorter or longer than their texts
 
     # -- what a subclass says
@@ -174,9 +175,13 @@ class PairTask(Task):
         named = row if (lang, target_lang) == (row.lang, row.target_lang) else replace(
             row, lang=lang, target_lang=target_lang
         )  # fmt: skip
+        if not self.labels and target_lang and self.langs[1] and target_lang not in self.langs[1]:
+            self.strange.add(target_lang)
         if self.labels and self.tag(named) not in self.labels:
+            asked = self.tag(named).strip("<>2")
             raise InputError(
-                f"row {row.id} (line {row.line}): the model has no `{self.tag(named)}`",
+                f"row {row.id} (line {row.line}): "
+                + (f"the model has no `{self.tag(named)}`" if asked else "no language is named"),
                 "it has " + ", ".join(self.labels) + "; name a language: --lang, --target-lang",
             )
         return named
@@ -209,6 +214,8 @@ class PairTask(Task):
             return False
         mean, deviation = self.ratio
         source, target = len(row.text.strip()), len(row.target or "")
+        if not target:
+            return True
         low, high = (source * math.exp(mean + sign * _ODD * deviation) for sign in (-1, 1))
         return not low - _FEW <= target <= high + _FEW
 

@@ -67,7 +67,10 @@ def test_ways_to_choose(cli: Cli, pair_model: Path) -> None:
     assert all("petit" in line for line in said("--force", "petit", "--nbest", "2"))
     assert len(said("--max-length", "2")[0].split()) <= 2
     assert len(said("--min-length", "9")[0]) > len("le chat voit le chien")
-    assert said("--script", "Arab") == [""]
+    arabic = cli("translate", "-m", str(pair_model), "-t", "the cat", "--script", "Arab")
+    assert (arabic.code, "no piece in the script `Arab`" in arabic.err) == (2, True)
+    other = cli("translate", "-m", str(pair_model), "-t", "the cat", "--target-lang", "yor")
+    assert "the model writes fra, not yor" in other.err
 
 
 @pytest.mark.parametrize(
@@ -121,6 +124,7 @@ def test_at_a_prompt(pair_model: Path, capsys: pytest.CaptureFixture[str]) -> No
             "the cat",
             ":nbest 2",
             "the dog",
+            ":groups 0",
             ":sample",
             ":show",
             ":topk x",

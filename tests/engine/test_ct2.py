@@ -441,4 +441,13 @@ def test_threads_are_those_that_the_shell_names(folder: Path, told: str, monkeyp
 def test_the_stamp_names_what_was_read(folder: Path) -> None:
     opened(folder)
     stamp = json.loads((folder / "ctranslate2" / "float32" / "nlpkit.json").read_text())
-    assert set(stamp) == {"precision", "config.json", "model.safetensors", "tokenizer.json"}
+    assert set(stamp["from"]) == {"precision", "config.json", "model.safetensors", "tokenizer.json"}
+
+
+def test_a_conversion_that_was_damaged_is_made_again(folder: Path) -> None:
+    opened(folder)
+    path = folder / "ctranslate2" / "float32" / "model.bin"
+    good = path.read_bytes()
+    path.write_bytes(good[:-50] + bytes(50))
+    opened(folder)
+    assert path.read_bytes() == good
