@@ -147,6 +147,9 @@ def _run(
     from nlpkit.jobs.signals import Signals
 
     stderr.quiet = quiet
+    tables = [path for path in files or [] if read is None and formats.guess(path, "text", "texts") == "csv"]
+    if tables:
+        raise InputError(f"`{tables[0]}`: pairs are not read from csv", "write TSV or JSON Lines; else --from text")
     options.choice(engine, ("auto", "torch", "ct2"), "--engine")
     options.choice(precision, ("fp32", "bf16", "int8"), "--precision")
     options.one_source(text, files, read, column)

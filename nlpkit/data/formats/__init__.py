@@ -43,8 +43,4 @@ def guess(path: str, default: str, kind: str = "tokens") -> str:
         return "moses"
     stem = path.lower().removesuffix(".gz").removesuffix(".zst")
     found = next((name for ending, name in _ENDINGS.items() if stem.endswith(ending)), default)
-    if kind == "pairs" and found in ("csv", "conll", "conllu"):
-        raise InputError(
-            f"`{path}`: pairs are not read from {found}", "write TSV or JSON Lines; else name it: --from text"
-        )
     return found if found in (*READ[kind], *WRITE[kind]) else default
