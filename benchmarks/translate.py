@@ -22,7 +22,7 @@ decode: a model that `nlpkit train` left answers the dev rows, or those of --fil
 of `generate` over batches of B rows in the order of the file; (b) nlpkit's Predictor by torch; (c) by CTranslate2, fp32
 and int8. All may write --most pieces and have the length penalty of the model; the pieces they wrote are counted by
 cutting the answers, and one more for each end. The median of --rounds passes counts; ratios are to the best B of (a).
-`same` is the share of answers that are those of that B.
+`same` is the share of answers that are those of that B; of texts longer than those learned nlpkit answers the parts.
 """
 
 from __future__ import annotations
