@@ -35,6 +35,7 @@ class Task(ABC):
     by_language: ClassVar[bool] = False  # its scores tell of each language by themselves
     multi_label: bool = False  # whether a row may have any number of labels
     compared: ClassVar[str] = ""  # the metric of ``statistic``, where it is not the main one
+    reported: ClassVar[tuple[str, ...]]  # the scores that stand in a table of runs
 
     class Options(Strict):
         """Keys under ``options:`` in a recipe."""

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from nlpkit.config.explain import unknown
 from nlpkit.data.rows import BAR, TextRow
-from nlpkit.errors import InputError
+from nlpkit.errors import InputError, counted
 from nlpkit.metrics import label_sets
 from nlpkit.metrics import labels as label_scores
 from nlpkit.metrics.decisions import Decision, learn, reliability
@@ -23,6 +23,7 @@ _SAME = 20  # answers to dev that are all the same, and the task has not been le
 
 class Classify(TextTask):
     main_metric = "macro_f1"
+    reported = ("macro_f1", "accuracy")
     unit = "label"
     families = ("ngrams", "bilstm", "bert", "pretrained")
     compared = "macro_f1"
@@ -211,7 +212,7 @@ class Classify(TextTask):
             f"macro F1 {scores['macro_f1']:.4f}  (95 %: {low:.4f} to {high:.4f})  {first} {scores['accuracy']:.4f}",
             f"micro F1 {scores['micro_f1']:.4f}  weighted F1 {scores['weighted_f1']:.4f}  "
             f"average recall {scores['average_recall']:.4f}  MCC {scores['mcc']:.4f}",
-            f"{scores['rows']} texts, {scores['classes']} labels",
+            f"{counted(scores['rows'], 'text')}, {counted(scores['classes'], 'label')}",
         ]
         if "official" in scores:
             result.insert(1, f"official metric {scores['official']:.4f}")

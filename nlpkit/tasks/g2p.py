@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nlpkit.data.rows import PairRow
+from nlpkit.errors import counted
 from nlpkit.metrics import edits
 from nlpkit.metrics.significance import Array, interval
 from nlpkit.tasks.base_pairs import PairTask, right, said
@@ -16,6 +17,7 @@ _BLANK = "\u2581"  # stands for a blank among letters
 
 class G2p(PairTask):
     main_metric = "accuracy"
+    reported = ("accuracy", "wer", "per")
     unit = "word"
     symbols = True
     by_language = True
@@ -49,8 +51,9 @@ class G2p(PairTask):
     @staticmethod
     def lines(scores: dict[str, Any]) -> list[str]:
         low, high = scores["interval"]
+        langs = counted(len(scores["per_lang"]), "language")
         result = [
-            f"WER {scores['wer']:.2f}  PER {scores['per']:.2f}  (mean of {len(scores['per_lang'])} languages)  "
+            f"WER {scores['wer']:.2f}  PER {scores['per']:.2f}  (mean of {langs})  "
             f"accuracy {scores['accuracy']:.4f}  (95 %: {low:.4f} to {high:.4f})",
             f"PER by the shared task's own tables {scores['per_official']:.2f}",
         ]

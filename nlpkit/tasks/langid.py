@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from nlpkit.data.rows import TextRow
-from nlpkit.errors import InputError
+from nlpkit.errors import InputError, counted
 from nlpkit.metrics import labels as label_scores
 from nlpkit.tasks.base import TextTask
 from nlpkit.text.langcodes import NO_LANGUAGE, UNKNOWN, macro
@@ -15,6 +15,7 @@ from nlpkit.text.langcodes import NO_LANGUAGE, UNKNOWN, macro
 
 class Langid(TextTask):
     main_metric = "macro_f1"
+    reported = ("macro_f1", "accuracy")
     families = ("hashed", "bert", "pretrained")
     unit = "label"
 
@@ -74,7 +75,7 @@ class Langid(TextTask):
         low, high = scores["interval"]
         wide = scores["macrolanguages"]
         result = [
-            f"{scores['rows']} texts in {scores['classes']} languages",
+            f"{counted(scores['rows'], 'text')} in {counted(scores['classes'], 'language')}",
             f"macro F1 {scores['macro_f1']:.4f}  (95 %: {low:.4f} to {high:.4f})  accuracy {scores['accuracy']:.4f}",
             f"macrolanguages as one: macro F1 {wide['macro_f1']:.4f}  accuracy {wide['accuracy']:.4f}",
         ]

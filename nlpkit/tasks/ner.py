@@ -10,7 +10,7 @@ from pydantic import Field
 
 from nlpkit.config.explain import Strict
 from nlpkit.data.rows import TokenRow
-from nlpkit.errors import InputError
+from nlpkit.errors import InputError, counted
 from nlpkit.metrics import spans as span_scores
 from nlpkit.metrics.significance import Array
 from nlpkit.tasks.base import TokenTask, tags_of
@@ -19,6 +19,7 @@ from nlpkit.text import spans
 
 class Ner(TokenTask):
     main_metric = "f1"
+    reported = ("f1", "precision", "recall")
     unit = "type"
     spans = True
     blank = "O"
@@ -76,8 +77,9 @@ class Ner(TokenTask):
     @staticmethod
     def lines(scores: dict[str, Any]) -> list[str]:
         low, high = scores["interval"]
+        sizes = (("rows", "row"), ("tokens", "token"), ("support", "entity"))
         return [
-            f"{scores['rows']} rows, {scores['tokens']} tokens, {scores['support']} entities",
+            ", ".join(counted(scores[key], noun) for key, noun in sizes),
             f"F1 {scores['f1']:.4f}  (95 %: {low:.4f} to {high:.4f})  "
             f"precision {scores['precision']:.4f}  recall {scores['recall']:.4f}",
             f"macro F1 {scores['macro_f1']:.4f}  lenient F1 {scores['lenient_f1']:.4f}  "

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from nlpkit.data.rows import TokenRow
-from nlpkit.errors import InputError
+from nlpkit.errors import InputError, counted
 from nlpkit.metrics import labels as label_scores
 from nlpkit.metrics.significance import Array
 from nlpkit.tasks.base import TokenTask, tags_of
@@ -14,6 +14,7 @@ from nlpkit.tasks.base import TokenTask, tags_of
 
 class Pos(TokenTask):
     main_metric = "accuracy"
+    reported = ("accuracy",)
     unit = "tag"
     spans = False
     blank = label_scores.NONE
@@ -55,8 +56,9 @@ class Pos(TokenTask):
     def lines(scores: dict[str, Any]) -> list[str]:
         low, high = scores["interval"]
         unscored = scores["tokens"] - scores["support"]
+        size = f"{counted(scores['rows'], 'row')}, {counted(scores['tokens'], 'word')}"
         result = [
-            f"{scores['rows']} rows, {scores['tokens']} words" + (f", {unscored} of them untagged" if unscored else ""),
+            size + (f", {unscored} of them untagged" if unscored else ""),
             f"accuracy {scores['accuracy']:.4f}  (95 %: {low:.4f} to {high:.4f})  macro F1 {scores['macro_f1']:.4f}",
         ]
         if "accuracy_known" in scores:

@@ -43,7 +43,8 @@ def test_the_toy_is_learned_into_a_run_directory_of_the_same_shape(learned: Path
     run = learned.parent
     names = {path.name for path in run.iterdir()}
     assert names == {
-        "DONE", "data.json", "environment.json", "log.txt", "metrics.json", "model", "predictions", "recipe.yaml",
+        "DONE", "data.json", "environment.json", "gold", "log.txt", "metrics.json", "model", "predictions",
+        "recipe.yaml",
     }  # fmt: skip
     assert json.loads((run / "metrics.json").read_text())["dev"]["f1"] > 0.95
     assert "library_name" in (learned / "README.md").read_text()

@@ -1,0 +1,169 @@
+"""Finished runs side by side: their scores, those of parts of the rows, and which differences are more than chance."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from nlpkit.config import strict_yaml
+from nlpkit.config.explain import unknown
+from nlpkit.config.recipe import Source
+from nlpkit.data.rows import Row
+from nlpkit.errors import InputError
+from nlpkit.jobs.evaluate import compare, language, load_gold
+from nlpkit.jobs.rundir import DONE, Say
+from nlpkit.metrics import significance
+from nlpkit.tasks import named
+from nlpkit.tasks.base import Task
+
+_SEED = re.compile(r"(?<=.)[-_.]?(seed)?[-_.]?\d+$")
+
+
+@dataclass
+class Run:
+    """A finished run directory."""
+
+    path: Path
+    split: str
+    recipe: dict[str, Any]
+    metrics: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.path.resolve().name
+
+    @cached_property
+    def judge(self) -> Task:
+        kind = named(self.recipe["task"])
+        labels = json.loads((self.path / "model" / "bundle.json").read_text(encoding="utf-8"))["labels"]
+        return kind(kind.Options.model_validate(self.recipe.get("options", {})), labels)
+
+    @cached_property
+    def answers(self) -> tuple[list[Row], list[Row]]:
+        """(gold, guess) rows. Raises InputError where the run kept none."""
+        sides = []
+        for folder in ("gold", "predictions"):
+            found = sorted((self.path / folder).glob(f"{self.split}.*"))
+            if not found:
+                raise InputError(f"`{self.path}` holds no {folder} of {self.split}", "train it again with this version")
+            source = Source.model_validate({"files": [str(found[0])], "format": found[0].suffix[1:]})
+            what = "gold" if folder == "gold" else "guessed"
+            sides.append(load_gold(source, None, lambda _: None, self.recipe["task"], what))
+        return compare(sides[0], sides[1], self.judge, lambda _: None)
+
+    @cached_property
+    def counts(self) -> Any:
+        return self.judge.counts(*self.answers)
+
+
+def read(path: Path, split: str) -> Run:
+    """The run in a folder. Raises InputError where there is none, or it is not finished or not scored."""
+    if not (path / "recipe.yaml").is_file():
+        raise InputError(f"`{path}` is no run directory", "name what `nlpkit train` wrote: runs/TASK/NAME")
+    if not (path / DONE).is_file():
+        raise InputError(f"the run `{path}` is not finished", f"nlpkit train {path / 'recipe.yaml'} --out {path}")
+    recipe = strict_yaml.loads((path / "recipe.yaml").read_text(encoding="utf-8"))[0]
+    metrics = json.loads((path / "metrics.json").read_text(encoding="utf-8"))
+    if split not in metrics:
+        raise InputError(
+            f"the run `{path}` was not scored on {split} rows", "--split dev, or evaluate.test in its recipe"
+        )
+    return Run(path, split, recipe, metrics)
+
+
+def grouped(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Runs of one recipe but for its seed, together under their name without its last number."""
+    groups: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        same = {key: value for key, value in run.recipe.items() if key != "seed"}
+        groups[json.dumps(same, sort_keys=True)].append(run)
+    found: dict[str, list[Run]] = {}
+    for group in groups.values():
+        names = {_SEED.sub("", run.name) if len(group) > 1 else run.name for run in group}
+        name = names.pop() if len(names) == 1 else group[0].name
+        name = str(group[0].path) if name in found else name
+        found[name] = group
+    return found
+
+
+def table(runs: Sequence[Run], baseline: Run | None, by: str | None, say: Say) -> dict[str, Any]:
+    """The figures of runs, of each recipe the mean over its seeds.
+
+    ``rows`` has for each recipe its ``scores`` (mean, sd) and with ``by``, a column or ``lang``, the mean metric of
+    each part. Against the ``baseline`` the counts of the seeds are added row by row before rows are drawn or swapped,
+    so that a sentence is one observation however many seeds there are.
+    """
+    tasks = {run.recipe["task"] for run in runs}
+    if len(tasks) > 1:
+        raise InputError(f"these runs are of several tasks: {', '.join(sorted(tasks))}", "compare runs of one task")
+    groups = grouped(runs)
+    judge = runs[0].judge
+    metric = judge.compared or judge.main_metric
+    first = runs[0]
+    if by or baseline:
+        for run in runs[1:]:
+            if [row.tokens for row in run.answers[0]] != [row.tokens for row in first.answers[0]]:
+                raise InputError(f"`{run.path}` and `{first.path}` were scored on different rows", "compare them apart")
+    parts = _parts(first.answers[0], by) if by else {}
+    base = next((group for group in groups.values() if baseline in group), None)
+    found = []
+    for name, group in groups.items():
+        shown = [key for key in judge.reported if all(key in run.metrics[run.split] for run in group)]
+        entry: dict[str, Any] = {
+            "name": name,
+            "runs": [str(run.path) for run in group],
+            "seeds": sorted(run.recipe["seed"] for run in group),
+            "scores": {key: _spread([run.metrics[run.split][key] for run in group]) for key in shown},
+        }
+        if parts:
+            entry["parts"] = {part: _mean(group, rows) for part, rows in parts.items()}
+        if base is not None and group is not base:
+            entry["against"] = _against(group, base, judge)
+            entry["against"]["parts"] = {part: _against(group, base, judge, rows) for part, rows in parts.items()}
+        found.append(entry)
+    signatures = sorted({run.metrics[run.split]["signature"] for run in runs})
+    if len(signatures) > 1:
+        say("note: these runs were not scored alike: " + "; ".join(signatures))
+    return {
+        "task": first.recipe["task"], "split": first.split, "metric": metric, "baseline": baseline and baseline.name,
+        "by": by, "parts": {part: len(rows) for part, rows in parts.items()}, "rows": found, "signature": signatures[0],
+    }  # fmt: skip
+
+
+def _parts(rows: Sequence[Row], by: str) -> dict[str, list[int]]:
+    """The numbers of the rows that have each value of a column, or each language."""
+    values = [language(row) if by == "lang" else row.extra.get(by) for row in rows]
+    if all(value is None for value in values):
+        raise unknown("column", by, ["lang", *rows[0].extra], "other columns: " + ", ".join(["lang", *rows[0].extra]))
+    groups: dict[str, list[int]] = defaultdict(list)
+    for number, value in enumerate(values):
+        groups[value or "none"].append(number)
+    return dict(sorted(groups.items()))
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    """Mean and standard deviation of a sample."""
+    return {"mean": statistics.fmean(values)} | ({"sd": statistics.stdev(values)} if len(values) > 1 else {})
+
+
+def _mean(group: Sequence[Run], rows: Sequence[int]) -> float:
+    return statistics.fmean(float(run.judge.statistic(run.counts[rows].sum(0)[None])[0]) for run in group)
+
+
+def _against(
+    group: Sequence[Run], base: Sequence[Run], judge: Task, rows: Sequence[int] | None = None
+) -> dict[str, Any]:
+    """``significance.paired`` on the counts of all seeds; only as many of either side as both have."""
+    count = min(len(group), len(base))
+    ours, theirs = (sum(run.counts for run in side[:count]) for side in (group, base))
+    found: Mapping[str, float] = significance.paired(
+        ours if rows is None else ours[rows], theirs if rows is None else theirs[rows], judge.statistic
+    )
+    return {**found, "seeds": count}
