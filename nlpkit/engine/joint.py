@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -30,6 +30,7 @@ class Joint:
         raw.encode_special_tokens = True  # `</s>` in a text is five characters, not the end
         self.end, self.unknown, self.pad = (int(raw.token_to_id(mark) or 0) for mark in (END, UNKNOWN, PAD))
         self._marks = set(raw.get_added_tokens_decoder())
+        self._banned: dict[str | None, list[bool]] = {}
 
     def __len__(self) -> int:
         return int(self.raw.get_vocab_size())
@@ -61,10 +62,9 @@ class Joint:
 
     def banned(self, script: str | None) -> list[bool]:
         """Of each piece whether it is never written: marks, tags, and letters of another script than ``script``."""
-        known(script, self.pieces())
-        found = [number in self._marks or foreign(piece, script) for number, piece in enumerate(self.pieces())]
-        found[self.end] = False
-        return found
+        if script not in self._banned:
+            self._banned[script] = ruled_out(self.pieces(), self._marks, self.end, script)
+        return self._banned[script]
 
     def save(self, folder: Path) -> None:
         self.raw.save(str(folder / "tokenizer.json"))
@@ -94,7 +94,15 @@ class Joint:
         return [[*(self.unknown if at in self._marks else at for at in ids[:-1]), self.end] for ids in found]
 
 
-def known(script: str | None, pieces: Sequence[str]) -> None:
+def ruled_out(pieces: Sequence[str], marks: Container[int], end: int, script: str | None) -> list[bool]:
+    """Of each piece whether it is one of ``marks``, but not the end, or holds a letter of another script."""
+    check_script(script, pieces)
+    found = [number in marks or foreign(piece, script) for number, piece in enumerate(pieces)]
+    found[end] = False
+    return found
+
+
+def check_script(script: str | None, pieces: Sequence[str]) -> None:
     """Raise InputError for a script of which no piece has a letter."""
     if script is None:
         return

@@ -17,7 +17,7 @@ from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer
 
 from nlpkit.config.explain import nearest
 from nlpkit.engine.hub import folder_of
-from nlpkit.engine.joint import foreign, known
+from nlpkit.engine.joint import ruled_out
 from nlpkit.engine.pretrained import read
 from nlpkit.engine.seq2seq import Stock
 from nlpkit.errors import InputError
@@ -41,6 +41,7 @@ class PretrainedPieces:
         self.longest = int(limit or 512)  # pieces that the model reads, or writes
         self.codes = _codes(hf)
         self._called: dict[str, str] = {}
+        self._banned: dict[str | None, list[bool]] = {}
         if self.codes:  # M2M100 cuts no target before it is told a language
             hf.tgt_lang = next(iter(self.codes))
 
@@ -90,11 +91,10 @@ class PretrainedPieces:
 
     def banned(self, script: str | None) -> list[bool]:
         """Of each piece whether it is never written: marks, codes, letters of another script than ``script``."""
-        known(script, self.pieces())
-        special = {*self.hf.all_special_ids, *self.codes.values()}
-        found = [number in special or foreign(piece, script) for number, piece in enumerate(self.pieces())]
-        found[self.end] = False
-        return found
+        if script not in self._banned:
+            special = {*self.hf.all_special_ids, *self.codes.values()}
+            self._banned[script] = ruled_out(self.pieces(), special, self.end, script)
+        return self._banned[script]
 
     def save(self, folder: Path) -> None:
         self.hf.save_pretrained(folder)

@@ -171,6 +171,10 @@ class Stock(nn.Module):
     def config(self) -> Any:
         return self.hf.config
 
+    def get_input_embeddings(self) -> nn.ModuleList:
+        """Of both sides, which share one table in most models."""
+        return nn.ModuleList(side.get_input_embeddings() for side in (self.hf.get_encoder(), self.hf.get_decoder()))
+
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, decoder_input_ids: torch.Tensor) -> Any:
         """(rows, source), (rows, source), (rows, target) -> logits (rows, target, pieces)."""
         found = self.hf(

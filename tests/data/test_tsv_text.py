@@ -36,16 +36,24 @@ def test_header_names_may_be_renamed(read) -> None:
     assert (row.tokens, row.tags) == (("a", "b"), ("O", "B-X"))
 
 
+def test_a_header_may_be_missing_but_no_column_that_was_named(read, refused) -> None:
+    first, second = read("a b\tO B-X\nc\tO\n", "tsv", {"tokens": 0, "tags": 1})
+    assert (first.tokens, first.tags, first.line) == (("a", "b"), ("O", "B-X"), 1)
+    assert (second.tokens, second.tags, second.line) == (("c",), ("O",), 2)
+    assert refused("tokens\tner\na\tO\n", "tsv", {"tags": "nre"}) == "f:1: no column `nre`, there are `tokens`, `ner`"
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("text\ttags\na\tO\n", "f:1: no column `tokens` in the header"),
-        ("\n\n", "f:1: no column `tokens` in the header"),
-        ("tokens\ttags\na b\tO O\na\n", "f:3: 1 columns, 2 in the header"),
-        ("tokens\ttags\na\tO\tO\n", "f:2: 3 columns, 2 in the header"),
-        ("tokens\ttags\na b\tO\n", "f:2: 1 tags for 2 tokens"),
-        ("tokens\ttags\na\t\n", "f:2: 0 tags for 1 tokens"),
-        ("tokens\ttags\na\tO O\n", "f:2: 2 tags for 1 tokens"),
+        ("text\ttags\na\tO\n", "f:1: no column `tokens`, there are `text`, `tags`"),
+        ("\n\n", "f:1: no column `tokens`, there are ``"),
+        ("tokens\ttags\ttags\na\tO\tO\n", "f:1: two columns are called `tags`"),
+        ("tokens\ttags\na b\tO O\na\n", "f:3: 1 column, 2 in the first line"),
+        ("tokens\ttags\na\tO\tO\n", "f:2: 3 columns, 2 in the first line"),
+        ("tokens\ttags\na b\tO\n", "f:2: 1 tag for 2 tokens"),
+        ("tokens\ttags\na\t\n", "f:2: 0 tags for 1 token"),
+        ("tokens\ttags\na\tO O\n", "f:2: 2 tags for 1 token"),
     ],
 )
 def test_a_wrong_table_is_an_error_by_line(refused, content: str, message: str) -> None:

@@ -138,6 +138,18 @@ def test_what_is_never_written(pieces: Joint) -> None:
     assert not foreign("é1।", "Latn")
 
 
+def test_what_is_never_written_is_found_once_a_script(pieces: Joint, monkeypatch: pytest.MonkeyPatch) -> None:
+    again = Joint(pieces.raw)
+    walks = []
+    monkeypatch.setattr(again, "pieces", lambda: walks.append(1) or pieces.pieces())
+    for script in (None, "Latn", None, "Latn", "Latn"):
+        assert again.banned(script) == pieces.banned(script)
+    assert len(walks) == 2
+    for _ in range(2):
+        with pytest.raises(InputError, match="no piece in the script `Thaa`"):
+            again.banned("Thaa")
+
+
 @pytest.mark.parametrize("as_symbols", [False, True])
 def test_two_trainings_give_the_same_bytes(as_symbols: bool, tmp_path: Path) -> None:
     for name in ("one", "two"):

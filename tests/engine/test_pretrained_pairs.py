@@ -15,10 +15,13 @@ from toy_pairs import answers, features_of, questions, toy_pairs
 from transformers.models.m2m_100.modeling_m2m_100 import shift_tokens_right
 
 from nlpkit.config.decoding import Decoding
+from nlpkit.config.recipe import Recipe, resolve
 from nlpkit.data.rows import PairRow
-from nlpkit.engine import bundle, generate
+from nlpkit.engine import bundle, generate, loop
 from nlpkit.engine.batches import padded
 from nlpkit.engine.pretrained_pairs import PretrainedPieces, load_base
+from nlpkit.engine.seq2seq import Stock
+from nlpkit.engine.session import Session
 from nlpkit.errors import InputError
 from nlpkit.jobs.predict import Predictor
 from nlpkit.jobs.prepare import load_recipe
@@ -141,6 +144,15 @@ def test_marks_and_rows_without_a_piece_are_never_written(family: Family, name: 
         pieces.banned("Deva")
 
 
+def test_what_is_never_written_is_found_once_a_script(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces, every = (load_base(str(family("t5").random), {})[1] for _ in range(2))
+    walks = []
+    monkeypatch.setattr(pieces, "pieces", lambda: walks.append(1) or every.pieces())
+    for script in (None, "Latn", None, "Latn", "Latn"):
+        assert pieces.banned(script) == every.banned(script)
+    assert len(walks) == 2
+
+
 # -- learning and storing
 
 
@@ -148,6 +160,44 @@ def test_marks_and_rows_without_a_piece_are_never_written(family: Family, name: 
 def test_training_lowers_the_loss(family: Family, name: str) -> None:
     losses = family(name).losses
     assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
+
+
+@EACH
+def test_frozen_embeddings_stay(family: Family, name: str) -> None:
+    made = family(name)
+    recipe = Recipe.model_validate(
+        {
+            "recipe": 1, "task": "translate", "about": "toy",
+            "model": {"base": str(made.random), "max_length": 48, "freeze": "embeddings"},
+            "stages": [{"name": "a", "data": [{"files": ["x"]}], "steps": 3, "lr": 1e-2, "weight_decay": 0.1}],
+        }
+    )  # fmt: skip
+    session = Session(resolve(recipe))
+    session.build_pairs([], [], lambda _: None, symbols=False, names={})
+    before = {key: tensor.clone() for key, tensor in session.model.hf.state_dict().items()}
+    features = features_of(session.tokenizer, toy_pairs(40), *made.langs)
+    [stage] = session.recipe.stages
+    steps, _ = session.plan(features, stage, 1, [0] * len(features))
+    session.begin(stage)
+    assert len(list(session.fit(features, steps, 0, stage, 1, lambda _: None))) == 3
+    session.settle()
+    changed = [key for key, tensor in session.model.hf.state_dict().items() if not torch.equal(tensor, before[key])]
+    assert not [key for key in changed if "shared" in key or "embed_tokens" in key]
+    assert any("encoder." in key for key in changed)
+    assert any("decoder." in key for key in changed)
+
+
+def test_each_side_may_have_embeddings_of_its_own() -> None:
+    config = transformers.MarianConfig(
+        vocab_size=20, decoder_vocab_size=30, share_encoder_decoder_embeddings=False, tie_word_embeddings=False,
+        d_model=8, encoder_layers=1, decoder_layers=1, encoder_attention_heads=1, decoder_attention_heads=1,
+        encoder_ffn_dim=8, decoder_ffn_dim=8, max_position_embeddings=8, pad_token_id=0, decoder_start_token_id=0,
+    )  # fmt: skip
+    model = Stock(transformers.MarianMTModel(config))
+    loop.freeze(model, "embeddings")
+    frozen = {name for name, weight in model.named_parameters() if not weight.requires_grad}
+    assert {"hf.model.encoder.embed_tokens.weight", "hf.model.decoder.embed_tokens.weight"} <= frozen
+    assert not any("layers" in name for name in frozen)
 
 
 @EACH

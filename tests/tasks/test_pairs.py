@@ -17,6 +17,7 @@ from nlpkit.jobs.evaluate import evaluate
 from nlpkit.jobs.predict import Predictor
 from nlpkit.jobs.prepare import load_recipe
 from nlpkit.jobs.train import train
+from nlpkit.tasks.base_pairs import PairTask
 from nlpkit.tasks.g2p import G2p
 from nlpkit.tasks.translate import Translate
 
@@ -65,7 +66,66 @@ def test_what_was_never_seen_is_told(model: Path) -> None:
         PairRow("1", "the cat sees the dog"),
         [(Feature(0, [1], None, [], [], [], 0), Output([], None, texts=[("x" * 300, -1.0)]))],
     )
-    assert predictor.task.odd_rows[-1] is odd
+    assert predictor.task.odd_rows[0] is odd
+
+
+def test_of_rows_to_be_told_of_only_the_first_is_kept() -> None:
+    task = Translate(Translate.Options(), [])
+    task.ratio = (0.0, 0.1)
+
+    class Pieces:
+        unknown = 1
+
+        def sources(self, texts: list[str], tags: list[str], langs: list[str]) -> list[list[int]]:
+            return [[2, int("?" not in text)] for text in texts]
+
+        def begin(self, lang: str) -> list[int]:
+            return [0]
+
+    rows = [PairRow(str(number), text) for number, text in enumerate(["the cat?"] + ["the cat"] * 9)]
+    for _ in range(2):  # as dev rows are, which are answered for again and again
+        features = task.encode(rows, Pieces(), 8, learn=False)  # type: ignore[arg-type]
+        long = Output([], None, texts=[("x" * 99, -1.0)])
+        answered = [task.decode(rows[feature.row], [(feature, long)]) for feature in features]
+    assert (len(task.unknown), list(task.unknown)) == (18, [rows[1]])
+    assert (len(task.odd_rows), list(task.odd_rows)) == (20, [answered[0]])
+
+
+def test_a_task_of_pairs_must_say_what_tells_its_languages() -> None:
+    assert "tag" in PairTask.__abstractmethods__
+    assert not (Translate.__abstractmethods__ | G2p.__abstractmethods__)
+
+
+PAIRS = """recipe: 1
+task: translate
+about: toy
+model:
+  base: some/model
+  {}
+stages:
+  - name: a
+    data: [{{files: [x.tsv]}}]
+    {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("keys", "override", "what"),
+    [
+        (("freeze: body", ""), "", "line 6: model.freeze: translate has no head beside the body"),
+        (("", ""), "model.freeze=body", "override: model.freeze: translate has no head beside the body"),
+        (("", "layer_decay: 0.9"), "", "line 10: stages.0: the family pretrained of translate has no layer_decay"),
+        (("", ""), "stages.0.layer_decay=0.5", "the family pretrained of translate has no layer_decay"),
+    ],
+)
+def test_what_pairs_cannot_use_is_refused(tmp_path: Path, keys: tuple[str, str], override: str, what: str) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(PAIRS.format(*keys), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        load_recipe(str(path), [override] if override else None)
+    assert what in caught.value.message
+    path.write_text(PAIRS.format("freeze: embeddings", "layer_decay: 1.0"), encoding="utf-8")
+    assert load_recipe(str(path)).model.freeze == "embeddings"
 
 
 def test_several_targets_get_a_tag_and_one_that_is_not_known_is_refused(tmp_path: Path) -> None:

@@ -1,20 +1,46 @@
-"""What every JSON Lines format shares: one object a line, or a fault with its line."""
+"""What every JSON Lines format shares: one object a line, one row an object, or a fault with its line."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from nlpkit.data.files import Lines, Problem, Report
+from nlpkit.data.rows import JSON
 
+R = TypeVar("R")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class Bad(Exception):
     """One row that cannot be read: (code, what, fix)."""
+
+
+def rows(
+    lines: Lines,
+    where: str,
+    report: Report,
+    columns: Mapping[str, int | str],
+    places: Sequence[str],
+    row: Callable[[dict[str, Any], dict[str, str], int, int], R],
+) -> Iterator[R]:
+    """What ``row`` makes of each (object, key of each of ``places``, line, count); where it raises Bad, a fault."""
+    keys = {name: str(columns.get(name, name)) for name in places}
+    for count, (number, data) in enumerate(objects(lines, where, report), 1):
+        try:
+            yield row(data, keys, number, count)
+        except Bad as bad:
+            report(Problem(where, number, *bad.args))
+
+
+def kept(data: Mapping[str, Any], own: Container[str]) -> dict[str, str]:
+    """``extra`` of a row: the strings whose keys are not ``own``, and under ``JSON`` all that is not."""
+    others = {key: value for key, value in data.items() if key not in own}
+    extra = {key: value for key, value in others.items() if isinstance(value, str)}
+    return {**extra, JSON: json.dumps(others, ensure_ascii=False)} if others else extra
 
 
 def objects(lines: Lines, where: str, report: Report) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""What every table shares: which column holds what, one row a record, or a fault with its line."""
+"""What tables share: which column holds what, one row a record, or a fault with its line; the columns of answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nlpkit.data.files import Problem, Report
 from nlpkit.data.rows import JSON, Row, refuse
-from nlpkit.errors import InputError
+from nlpkit.errors import InputError, counted
 
 Records = Iterator[tuple[int, Sequence[str]]]
 
@@ -70,7 +70,7 @@ def _whole(records: Records, width: int, where: str, report: Report) -> Records:
         if len(fields) == width:
             yield number, fields
             continue
-        what = f"{len(fields)} columns, {width} in the first line"
+        what = f"{counted(len(fields), 'column')}, {width} in the first line"
         report(Problem(where, number, "columns", what, "a tab or line break inside a field? write a blank"))
 
 
@@ -78,6 +78,22 @@ def line(row: Row, fields: Sequence[str], signs: str = "\t\n\0") -> str:
     """The line of a tab-separated table. Raises InputError where a field holds one of ``signs``."""
     refuse(row, [field or "_" for field in fields], signs, "tsv")
     return "\t".join(fields) + "\n"
+
+
+def best_names(name: str, count: int) -> list[str]:
+    """The columns of that many of the best answers: ``tgt1``, ``score1``, ``tgt2``, ..."""
+    return [f"{column}{number}" for number in range(1, count + 1) for column in (name, "score")]
+
+
+def best_fields(others: Sequence[tuple[str, float]], count: int) -> list[str]:
+    """Their fields, empty where a row has fewer."""
+    found = [field for answer, score in others[:count] for field in (answer, score_field(score))]
+    return found + [""] * (2 * count - len(found))
+
+
+def score_field(score: float | None) -> str:
+    """A score as a table has it; empty for none."""
+    return "" if score is None else f"{score:.4f}"
 
 
 def kept(row: Row, names: Sequence[str]) -> list[str]:

@@ -9,8 +9,9 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
-from nlpkit.data.files import Lines, Problem, Report
-from nlpkit.data.formats.json_lines import Bad, objects
+from nlpkit.data.files import Lines, Report
+from nlpkit.data.formats import json_lines
+from nlpkit.data.formats.json_lines import Bad
 from nlpkit.data.rows import JSON, PairRow
 
 PLACES = ("src", "tgt", "src_lang", "tgt_lang", "id")  # what `columns` may name
@@ -19,12 +20,7 @@ _REFERENCES, _ANSWERS = "references", ("score", "nbest")
 
 def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]) -> Iterator[PairRow]:
     """Yield rows; ``columns`` renames keys, e.g. ``{src: english}``."""
-    keys = {name: str(columns.get(name, name)) for name in PLACES}
-    for count, (number, data) in enumerate(objects(lines, where, report), 1):
-        try:
-            yield _row(data, keys, number, count)
-        except Bad as bad:
-            report(Problem(where, number, *bad.args))
+    return json_lines.rows(lines, where, report, columns, PLACES, _row)
 
 
 def _row(data: dict[str, Any], keys: dict[str, str], number: int, count: int) -> PairRow:
@@ -37,17 +33,13 @@ def _row(data: dict[str, Any], keys: dict[str, str], number: int, count: int) ->
     references = data.get(_REFERENCES) or []
     if not isinstance(references, list) or not all(isinstance(entry, str) for entry in references):
         raise Bad("json", f"`{_REFERENCES}` is no list of strings", "write the other right answers")
-    others = {key: entry for key, entry in data.items() if key not in {*keys.values(), *PLACES, _REFERENCES}}
-    extra = {key: entry for key, entry in others.items() if isinstance(entry, str)}
-    if others:
-        extra[JSON] = json.dumps(others, ensure_ascii=False)
     return PairRow(
         str(count if ident is None else ident),
         text,
         target or None,
         str(value["src_lang"] or ""),
         str(value["tgt_lang"] or ""),
-        extra,
+        json_lines.kept(data, {*keys.values(), *PLACES, _REFERENCES}),
         number,
         tuple(entry for entry in references if entry),
     )

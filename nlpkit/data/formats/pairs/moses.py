@@ -13,7 +13,7 @@ from pathlib import PurePath
 
 from nlpkit.data.files import Lines, Problem, Report, parts
 from nlpkit.data.rows import PairRow
-from nlpkit.errors import InputError
+from nlpkit.errors import InputError, counted
 from nlpkit.text.langcodes import code_of
 
 PLACES = ()  # what `columns` may name
@@ -42,7 +42,8 @@ def read(files: Sequence[Lines], where: str, report: Report, columns: dict[str, 
         others = tuple(reference for reference in references if reference)
         yield PairRow(str(number), text, target or None, langs[0], langs[1], {}, number, others)
     if len(set(counts)) > 1:
-        names = [f"`{PurePath(path).name}` has {count} lines" for path, count in zip(parts(where), counts, strict=True)]
+        paths = zip(parts(where), counts, strict=True)
+        names = [f"`{PurePath(path).name}` has {counted(count, 'line')}" for path, count in paths]
         first = min(counts) + 1
         what = f"{', '.join(names)}: line {first} has no partner"
         report(Problem(where, first, "unequal", what, "the files must have one line for each pair"))

@@ -14,6 +14,7 @@ from xml.parsers import expat
 
 from nlpkit.data.files import Lines, Problem, Report
 from nlpkit.data.rows import PairRow
+from nlpkit.errors import counted
 from nlpkit.text.langcodes import code_of
 
 PLACES = ("src", "tgt")  # what `columns` may name: languages
@@ -150,7 +151,7 @@ def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]
         others = tuple(targets[1:])
         yield PairRow(unit.ident or str(count), sources[0], targets[0], source, target, {}, unit.line, others)
     if skipped:
-        what = f"{len(skipped)} units lack a side, first that of line {skipped[0]}"
+        what = f"{counted(len(skipped), 'unit', 'lack')} a side, first that of line {skipped[0]}"
         report(Problem(where, skipped[0], "empty-side", what, "skipped", warning=True))
 
 

@@ -65,24 +65,18 @@ def write(rows: Iterable[PairRow], file: IO[str], *, best: int | None = None) ->
     shown = best if best is not None and best > 1 else 0
     names = ["src", "tgt", *itertools.compress(["src_lang", "tgt_lang"], langs)]
     names += ["score"] if best is not None else []
-    names += [f"{name}{number}" for number in range(1, shown + 1) for name in ("tgt", "score")]
+    names += table.best_names("tgt", shown)
     names += [f"tgt{number}" for number in range(2, width + 2)]
     kept = [name for name in table.kept(first, names) if best is None or not _ANSWER.match(name)]
     file.write(_line(PairRow("header", ""), [*names, *kept]))
     for row in itertools.chain(head, rows):
         fields = [row.text, row.target or "", *itertools.compress([row.lang, row.target_lang], langs)]
         if best is not None:
-            fields.append(_number(row.score))
-        for number in range(shown):
-            target, score = row.others[number] if number < len(row.others) else ("", None)
-            fields += [target, _number(score)]
+            fields.append(table.score_field(row.score))
+        fields += table.best_fields(row.others, shown)
         fields += [*row.references, *[""] * (width - len(row.references))] if width else []
         file.write(_line(row, [*fields, *(row.extra.get(name, "") for name in kept)]))
 
 
 def _line(row: PairRow, fields: Sequence[str]) -> str:
     return table.line(row, fields, "\t\n\r\0")
-
-
-def _number(score: float | None) -> str:
-    return "" if score is None else f"{score:.4f}"

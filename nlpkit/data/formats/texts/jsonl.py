@@ -10,8 +10,9 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
-from nlpkit.data.files import Lines, Problem, Report
-from nlpkit.data.formats.json_lines import Bad, objects
+from nlpkit.data.files import Lines, Report
+from nlpkit.data.formats import json_lines
+from nlpkit.data.formats.json_lines import Bad
 from nlpkit.data.rows import JSON, TextRow, control
 
 PLACES = ("text", "text_b", "label", "labels", "lang", "id", "count")  # what `columns` may name
@@ -20,12 +21,7 @@ _OWN = ("text", "text_b", "label", "labels", "score", "scores", "top")
 
 def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]) -> Iterator[TextRow]:
     """Yield rows; ``columns`` renames keys, e.g. ``{text: tweet}``."""
-    keys = {name: str(columns.get(name, name)) for name in PLACES}
-    for count, (number, data) in enumerate(objects(lines, where, report), 1):
-        try:
-            yield _row(data, keys, number, count)
-        except Bad as bad:
-            report(Problem(where, number, *bad.args))
+    return json_lines.rows(lines, where, report, columns, PLACES, _row)
 
 
 def _row(data: dict[str, Any], keys: dict[str, str], number: int, count: int) -> TextRow:
@@ -38,14 +34,11 @@ def _row(data: dict[str, Any], keys: dict[str, str], number: int, count: int) ->
     if labels is None:
         labels = _labels(data.get(keys["labels"]), keys["labels"])
     ident, lang = data.get(keys["id"]), data.get(keys["lang"])
-    others = {key: value for key, value in data.items() if key not in {*keys.values(), *_OWN}}
-    extra = {key: value for key, value in others.items() if isinstance(value, str)}
+    extra = json_lines.kept(data, {*keys.values(), *_OWN})
     if (count_of := data.get(keys["count"])) is not None:
         if not str(count_of).isdecimal() or isinstance(count_of, bool) or int(count_of) < 1:
             raise Bad("count", f"the count `{count_of}` is no number above 0", "write digits")
         extra["count"] = str(count_of)
-    if others:
-        extra[JSON] = json.dumps(others, ensure_ascii=False)
     return TextRow(
         str(count if ident is None else ident),
         text,

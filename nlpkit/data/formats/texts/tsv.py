@@ -92,14 +92,12 @@ def write_table(
     paired, shown = first.text_b is not None, best if best is not None and best > 1 else 0
     names = ["text", *(["text_b"] if paired else []), "labels" if multi_label else "label"]
     names += ["score"] if best is not None else []
-    names += [f"{name}{number}" for number in range(1, shown + 1) for name in ("label", "score")]
+    names += table.best_names("label", shown)
     kept = table.kept(first, names)
     file.write(line(TextRow("header", ""), [*names, *kept]))
     for row in itertools.chain(head, rows):
         fields = [row.text, *([row.text_b or ""] if paired else []), BAR.join(row.labels or ())]
         if best is not None:
-            fields.append(BAR.join(f"{score:.4f}" for score in row.scores or ()))
-        for number in range(shown):
-            label, score = row.others[number] if number < len(row.others) else ("", None)
-            fields += [label, "" if score is None else f"{score:.4f}"]
+            fields.append(BAR.join(map(table.score_field, row.scores or ())))
+        fields += table.best_fields(row.others, shown)
         file.write(line(row, [*fields, *(row.extra.get(name, "") for name in kept)]))

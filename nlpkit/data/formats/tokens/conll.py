@@ -16,7 +16,7 @@ from typing import IO
 
 from nlpkit.data.files import Lines, Problem, Report
 from nlpkit.data.rows import TokenRow, refuse
-from nlpkit.errors import InputError
+from nlpkit.errors import InputError, counted
 
 PLACES = ("token", "tag")  # what `columns` may name
 
@@ -75,7 +75,8 @@ class _Layout:
             report(Problem(where, number, "stray-blank", "tabs at the end of the line", "dropped", warning=True))
         if len(fields) != self.width or len(fields) < self.needed:
             sign = "tab" if self.tabbed else "blank"
-            what = f"{len(fields)} columns, {max(self.width, self.needed)} expected (cut at {sign}s)"
+            wanted = max(self.width, self.needed)
+            what = f"{counted(len(fields), 'column')}, {wanted} expected (cut at {sign}s)"
             report(Problem(where, number, "columns", what, "give every token line the same columns"))
             return None
         token = fields[self.token].strip(_BLANK)

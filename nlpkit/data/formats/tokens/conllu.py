@@ -12,7 +12,7 @@ from typing import IO
 
 from nlpkit.data.files import Lines, Problem, Report
 from nlpkit.data.rows import TokenRow, refuse
-from nlpkit.errors import InputError
+from nlpkit.errors import InputError, counted
 
 PLACES = ("tag",)  # what `columns` may name
 
@@ -99,7 +99,7 @@ def _sentence(block: list[tuple[int, str]], where: str, report: Report, tag: str
             continue
         fields = line.split("\t")
         if len(fields) != 10:
-            what = f"{len(fields)} columns, 10 expected (cut at tabs)"
+            what = f"{counted(len(fields), 'column')}, 10 expected (cut at tabs)"
             report(Problem(where, number, "columns", what, "CoNLL-U separates its ten columns by single tabs"))
             continue
         ident, form = fields[0], fields[1]

@@ -15,8 +15,10 @@ from dataclasses import replace
 from typing import IO, Any
 
 from nlpkit.data.files import Lines, Problem, Report
-from nlpkit.data.formats.json_lines import Bad, objects
+from nlpkit.data.formats import json_lines
+from nlpkit.data.formats.json_lines import Bad
 from nlpkit.data.rows import JSON, TokenRow, surface
+from nlpkit.errors import counted
 from nlpkit.text.spans import Span, from_spans, to_spans
 from nlpkit.text.tokens import words
 
@@ -27,14 +29,10 @@ _SPANS = ("entities", "spans", "label")  # read as entities where they are lists
 
 def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]) -> Iterator[TokenRow]:
     """Yield rows; ``columns`` renames keys, e.g. ``{text: sentence, tags: ner_tags}``."""
-    keys = {name: str(columns.get(name, name)) for name in ("id", "text", "tokens", "tags", "entities", "lang")}
-    for count, (number, data) in enumerate(objects(lines, where, report), 1):
-        try:
-            row = _row(data, keys, number, count)
-        except Bad as bad:
-            report(Problem(where, number, *bad.args))
-            continue
-        if row.text is None and data.get(keys["text"]) is not None:
+
+    def row(data: dict[str, Any], keys: dict[str, str], number: int, count: int) -> TokenRow:
+        found = _row(data, keys, number, count)
+        if found.text is None and data.get(keys["text"]) is not None:
             what = "the tokens do not stand in the text one after the other"
             report(Problem(where, number, "offsets", what, "the text is set aside", warning=True))
         known = {*keys.values(), *_OWN} - {keys["entities"]}
@@ -42,9 +40,9 @@ def read(lines: Lines, where: str, report: Report, columns: dict[str, int | str]
         others = {k: v for k, v in data.items() if k not in known and not (k in spans and isinstance(v, list))}
         if isinstance(data.get("entities"), list):
             others["entities"] = data["entities"]  # kept by a writer that has no entities of its own
-        if others:
-            row = replace(row, extra={JSON: json.dumps(others, ensure_ascii=False)})
-        yield row
+        return replace(found, extra={JSON: json.dumps(others, ensure_ascii=False)}) if others else found
+
+    return json_lines.rows(lines, where, report, columns, PLACES, row)
 
 
 def _row(data: dict[str, Any], keys: dict[str, str], number: int, count: int) -> TokenRow:
@@ -62,8 +60,8 @@ def _row(data: dict[str, Any], keys: dict[str, str], number: int, count: int) ->
         raise Bad("json", "`tokens` is not a list of non-empty strings", "")
     tags = data.get(keys["tags"])
     if tags is not None and (not isinstance(tags, list) or len(tags) != len(tokens)):
-        found = len(tags) if isinstance(tags, list) else "no"
-        raise Bad("json", f"{found} tags for {len(tokens)} tokens", "give every token one tag")
+        found = counted(len(tags), "tag") if isinstance(tags, list) else "no tags"
+        raise Bad("json", f"{found} for {counted(len(tokens), 'token')}", "give every token one tag")
     if tags is not None and not all(isinstance(tag, str) and tag for tag in tags):
         raise Bad("json", "tags are not strings, or empty", "write label names, not numbers")
     offsets = _align(text, tokens, data.get("offsets")) if text is not None else None
@@ -138,7 +136,7 @@ def _edges(entities: list[dict[str, Any]], text: str) -> list[int]:
         if not 0 <= start < end <= len(text):
             raise Bad(
                 "offsets",
-                f"{label} {start}-{end} lies outside the text of {len(text)} characters",
+                f"{label} {start}-{end} lies outside the text of {counted(len(text), 'character')}",
                 "count characters, not bytes",
             )
         if "text" in item and text[start:end] != item["text"]:
