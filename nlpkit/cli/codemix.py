@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,7 @@ import typer
 
 from nlpkit.cli import options
 from nlpkit.cli.streams import print_json, print_lines, stderr, table
-from nlpkit.errors import InputError
+from nlpkit.errors import InputError, counted
 
 if TYPE_CHECKING:
     from nlpkit.data.rows import TokenRow
@@ -48,15 +49,17 @@ def make(
         typer.Option(help="Pairs to learn alignments or vectors from. Default: the files.", show_default=False),
     ] = None,
     longest: Annotated[int, typer.Option(min=1, max=3, help="Most words replaced at once (cmdr).")] = 1,
-    rate: Annotated[float, typer.Option(min=0.01, max=1, help="Share of what can be replaced that is.")] = 0.75,
+    rate: Annotated[float, typer.Option(min=0.01, max=1, help="Share of what can be replaced that is.")] = 0.78,
     order: Annotated[str, typer.Option(help="What is replaced first (cmdr): random, freq, score.")] = "random",
     temperature: Annotated[float, typer.Option(min=0, help="Draw among translations; 0: the best one.")] = 0.0,
-    script: Annotated[str, typer.Option(help="roman, or native.")] = "roman",
+    script: Annotated[str, typer.Option(help="roman, typed (spelled as many people do), or native.")] = "roman",
     least_cmi: Annotated[float, typer.Option(min=0, max=100, help="Drop sentences mixed less.")] = 0.0,
     most_cmi: Annotated[float, typer.Option(min=0, max=100, help="Drop sentences mixed more.")] = 100.0,
     seed: Annotated[int, typer.Option(min=0, help="Of all choices.")] = 13,
+    lang: Annotated[str, typer.Option(help="Language of texts that name none.")] = "eng",
+    target_lang: Annotated[str, typer.Option(help="Language mixed in, where a row names none.")] = "hin",
     steps: Annotated[bool, typer.Option("--steps", help="Also the sentence after each replacement.")] = False,
-    read: options.From = None,
+    read: Annotated[str | None, options.reads("text", "tsv", "jsonl", "moses", "tmx")] = None,
     column: options.Columns = None,
     quiet: options.Quiet = False,
 ) -> None:
@@ -66,14 +69,13 @@ def make(
     nlpkit codemix make pairs.tsv --method align > mixed.jsonl
     nlpkit codemix make english.txt --method cmdr --lexicon eng-hin.tsv --longest 2
     """
-    from pydantic import ValidationError
-
+    from nlpkit.config.explain import made
     from nlpkit.config.recipe import Codemix
     from nlpkit.data import formats
     from nlpkit.jobs.codemix import Maker, learned_from
     from nlpkit.jobs.predict import read_inputs
     from nlpkit.jobs.signals import Signals
-    from nlpkit.jobs.transforms import told_of
+    from nlpkit.text.langcodes import UNIVERSAL
 
     stderr.quiet = quiet
     options.choice(read or "text", formats.READ["pairs"], "--from")
@@ -82,15 +84,11 @@ def make(
         "rate": rate, "order": order, "temperature": temperature, "script": script, "least_cmi": least_cmi,
         "most_cmi": most_cmi, "seed": seed,
     }  # fmt: skip
-    try:
-        spec = Codemix.model_validate(given)
-    except ValidationError as error:
-        what = error.errors()[0]
-        where = ".".join(map(str, what["loc"]))
-        raise InputError((f"{where}: " if where else "") + what["msg"].removeprefix("Value error, ")) from None
+    spec = made(Codemix, given)
 
     def rows() -> Iterator[Any]:
-        return read_inputs(files or [], read, options.columns(column), "", kind="pairs")
+        found = read_inputs(files or [], read, options.columns(column), lang, kind="pairs")
+        return (row if row.target_lang else replace(row, target_lang=target_lang) for row in found)
 
     told = spec.lexicon is not None or spec.vectors is not None or spec.method == "romanize" or spec.learn
     if not told and (not files or "-" in files):
@@ -99,18 +97,19 @@ def make(
         )
     count = 0
     with Signals() as signals:
-        maker = Maker(spec, lambda: learned_from(spec, rows()), stderr.say)
-        for made in maker(signals.waiting(rows())):
+        maker = Maker(spec, lambda: learned_from(spec, rows()), stderr.say, steps=steps)
+        for mixed in maker(signals.waiting(rows())):
             count += 1
-            row = made.row
+            row = mixed.row
             data: dict[str, Any] = {"id": row.id, "src": row.text, "tgt": row.target, "src_lang": row.lang}
-            data |= {"tgt_lang": row.target_lang, "tokens": made.words, "langs": made.langs, "method": spec.method}
+            data |= {"tgt_lang": row.target_lang, "tokens": mixed.words}
+            data |= {"langs": [lang or UNIVERSAL for lang in mixed.langs], "method": spec.method}
             if steps:
-                data["steps"] = made.steps
+                data["steps"] = mixed.steps
             more = {name: value for name, value in row.extra.items() if name not in data}
             sys.stdout.write(json.dumps({**data, **more}, ensure_ascii=False) + "\n")
         sys.stdout.flush()
-    stderr.say(f"{count} sentences{told_of(maker.dropped)}")
+    stderr.say(f"{counted(count, 'sentence')}{maker.told()}")
 
 
 @app.command()
@@ -150,12 +149,7 @@ def stats(
             show_default=False,
         ),
     ] = None,
-    read: Annotated[
-        str | None,
-        typer.Option(
-            "--from", help="Format read: text, jsonl, tsv, conll. Default: by the file's name.", show_default=False
-        ),
-    ] = None,
+    read: Annotated[str | None, options.reads("text", "jsonl", "tsv", "conll")] = None,
     column: options.Columns = None,
     model: Annotated[
         str | None,
@@ -281,7 +275,7 @@ def _print(corpora: list[tuple[str, Corpus]], as_json: bool) -> None:
 
 def _notes(labels: Labels, corpora: list[tuple[str, Corpus]], only: bool) -> Iterator[str]:
     if labels.predicted:
-        yield f"the words of {labels.predicted} rows had no labels, so these are predicted"
+        yield f"the words of {counted(labels.predicted, 'row')} had no labels, so these are predicted"
     elif only:
         yield "--only was not needed: all words had labels"
     for old in labels.renamed:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from nlpkit.config.explain import Strict
-from nlpkit.errors import InputError
+from nlpkit.config.explain import Strict, made
 
 
 class Decoding(Strict):
@@ -56,9 +55,4 @@ def changed(now: Decoding, given: dict[str, Any]) -> Decoding:
     if not wanted["sample"] and "beam" not in given and wanted["groups"] >= 1:
         wanted["beam"] = max(wanted["beam"], wanted["nbest"])
         wanted["beam"] += -wanted["beam"] % wanted["groups"]
-    try:
-        return Decoding.model_validate(wanted)
-    except ValidationError as error:
-        what = error.errors()[0]
-        where = ".".join(map(str, what["loc"]))
-        raise InputError((f"{where}: " if where else "") + what["msg"].removeprefix("Value error, ")) from None
+    return made(Decoding, wanted)

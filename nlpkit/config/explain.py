@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from nlpkit.config.strict_yaml import Lines
-from nlpkit.errors import InputError
+from nlpkit.errors import InputError, counted
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -96,8 +96,7 @@ def problems(error: ValidationError, model: type[BaseModel], data: Any, lines: L
 
 def refuse(where: str, found: list[str], hint: str = "") -> InputError:
     """The one error that shows every problem of a file."""
-    count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
-    return InputError("\n  ".join([f"`{where}` has {count}", *found]), hint)
+    return InputError("\n  ".join([f"`{where}` has {counted(len(found), 'problem')}", *found]), hint)
 
 
 def check(model: type[Model], data: Any, lines: Lines, where: str, hint: str = "") -> Model:
@@ -106,3 +105,13 @@ def check(model: type[Model], data: Any, lines: Lines, where: str, hint: str = "
         return model.model_validate(data)
     except ValidationError as error:
         raise refuse(where, problems(error, model, data, lines), hint) from None
+
+
+def made(model: type[Model], given: dict[str, Any]) -> Model:
+    """The model of what options say, or one InputError that names the first fault."""
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        what = error.errors()[0]
+        where = ".".join(map(str, what["loc"]))
+        raise InputError((f"{where}: " if where else "") + what["msg"].removeprefix("Value error, ")) from None

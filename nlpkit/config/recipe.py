@@ -60,18 +60,28 @@ class Codemix(Strict):
         "of the text in the translation, which gives the grammar; ec: parts that stand in one order in both, in either "
         "language; romanize: the translation in Latin letters"
     )
-    lexicon: str | None = Field(None, description="translations for cmdr and lexical: WORD, a tab, TRANSLATION|...")
+    lexicon: str | None = Field(
+        None,
+        description="translations for cmdr and lexical (WORD, a tab, TRANSLATION|...): a file here or below --data-dir",
+    )
     vectors: list[str] | None = Field(
         None, min_length=2, max_length=2, description="instead of it: two files of word vectors in one space"
     )
     learn: list[str] = Field(
-        [], description="pairs that alignments, or else vectors, are learned from; default: those of the source"
+        [],
+        description="files of pairs, here or below --data-dir, that alignments or vectors are learned from (beside a "
+        "lexicon: phrases of `longest` words); default: the source's own pairs",
     )
     longest: int = Field(1, ge=1, le=3, description="cmdr: most words of a phrase that is replaced at once")
-    rate: float = Field(0.75, gt=0, le=1, description="share of what can be replaced that is")
+    rate: float = Field(0.78, gt=0, le=1, description="share of what can be replaced that is")
     order: Literal["random", "freq", "score"] = Field("random", description="cmdr: what is replaced first")
     temperature: float = Field(0.0, ge=0, description="cmdr, lexical: draw among translations; 0: the best one")
-    script: Literal["roman", "native"] = Field("roman", description="how words of the other language are written")
+    script: Literal["roman", "typed", "native"] = Field(
+        "roman",
+        description="how words of the other language are written: in Latin letters as most people type them; "
+        "`typed`: as people differ; `native`: in their own script",
+    )
+    tag: bool = Field(False, description="`<cm>` before each text, to tell what was made from what people wrote")
     least_cmi: float = Field(0.0, ge=0, le=100, description="drop sentences mixed less (code-mixing index)")
     most_cmi: float = Field(100.0, ge=0, le=100, description="drop sentences mixed more")
     seed: int = Field(13, ge=0, description="of all choices")
@@ -84,6 +94,10 @@ class Codemix(Strict):
             raise ValueError(f"the method {self.method} has no lexicon and no vectors")
         if self.method != "cmdr" and (self.longest != 1 or self.order != "random"):
             raise ValueError(f"the method {self.method} has no longest and no order")
+        if self.method == "romanize" and (self.learn or self.script == "native"):
+            raise ValueError("the method romanize has no learn, and no script but Latin")
+        if self.learn and (self.vectors is not None or (self.lexicon is not None and self.longest == 1)):
+            raise ValueError("beside a lexicon `learn` is for phrases (`longest` 2 or 3), beside vectors for nothing")
         if self.least_cmi > self.most_cmi:
             raise ValueError(f"least_cmi ({self.least_cmi}) is more than most_cmi ({self.most_cmi})")
         return self
@@ -127,6 +141,7 @@ class Source(Strict):
     )
     mend: bool = Field(False, description="turn an I- tag that opens an entity into B-")
     rename: dict[str, str] = Field({}, description="other names for tags or entity types, e.g. {person: PER}")
+    skip: int = Field(0, ge=0, description="pass over the first so many rows, before `where` chooses")
     limit: int | None = Field(None, gt=0, description="read at most this many rows")
     label: str | None = Field(None, description="the label of all rows, for files of texts that name none")
     where: dict[str, list[str]] = Field({}, description="keep rows whose column has one of these values")
@@ -473,18 +488,6 @@ FAMILY_DEFAULTS: dict[str, dict[str, Any]] = {
         "label_smoothing": 0.0, "class_weights": "none", "focal": 0.0, "temperature": 1.0, "average": 0.0,
         "last": 1, "rdrop": 0.0,
     },
-    "rnn": {
-        "epochs": 20.0, "lr": 2e-3, "schedule": "cosine", "warmup": 0.03, "weight_decay": 0.01, "layer_decay": 1.0,
-        "batch_tokens": 2048, "least_batches": 20, "least_steps": 0, "accumulate": 1, "clip": 1.0,
-        "label_smoothing": 0.1, "class_weights": "none", "focal": 0.0, "temperature": 1.0, "average": 0.998,
-        "last": 1, "rdrop": 0.0,
-    },
-    "transformer": {
-        "epochs": 20.0, "lr": 2e-3, "schedule": "cosine", "warmup": 0.1, "weight_decay": 0.01, "layer_decay": 1.0,
-        "batch_tokens": 2048, "least_batches": 20, "least_steps": 0, "accumulate": 1, "clip": 1.0,
-        "label_smoothing": 0.1, "class_weights": "none", "focal": 0.0, "temperature": 1.0, "average": 0.998,
-        "last": 1, "rdrop": 0.0,
-    },
     "crf": {},
     "spacy": {},
     "hashed": {},
@@ -496,6 +499,11 @@ FAMILY_DEFAULTS: dict[str, dict[str, Any]] = {
         "last": 1, "rdrop": 0.0,
     },
 }  # fmt: skip
+FAMILY_DEFAULTS["transformer"] = {
+    **FAMILY_DEFAULTS["bert"], "epochs": 20.0, "lr": 2e-3, "weight_decay": 0.01, "batch_tokens": 2048,
+    "least_batches": 20, "label_smoothing": 0.1, "average": 0.998,
+}  # fmt: skip
+FAMILY_DEFAULTS["rnn"] = {**FAMILY_DEFAULTS["transformer"], "warmup": 0.03}
 _CHOICES = ("base", "scratch", "spacy")
 
 

@@ -87,15 +87,31 @@ def find(card: cards.Card, split: str, data_dir: Path | None = None) -> Path:
         if root.is_dir():
             folders += sorted(path / own for path in root.iterdir() if path.is_dir())
     for folder in folders:
-        for name in (wanted, f"{wanted}.gz", f"{wanted}.zst", wanted.removesuffix(".gz")):
-            if all(Path(part).is_file() for part in parts(str(folder / name))):
-                return folder / name
+        if (path := _packed(folder / wanted)) is not None:
+            return path
     way = block.manual or f"nlpkit data fetch {card.name}"
     raise InputError(
         f"the data of card `{card.name}` is not on this machine: `{wanted}` is in none of "
         + ", ".join(f"`{root / card.name}`" for root in places.data_dirs(data_dir)),
         f"{way}; or name a folder that has it: --data-dir DIR",
     )
+
+
+def located(name: str, data_dir: Path | None = None) -> str:
+    """The path of a file that a recipe names, packed or not: as it stands, or below a folder of data or one in it."""
+    roots = [] if Path(name).is_absolute() else [root for root in places.data_dirs(data_dir) if root.is_dir()]
+    folders = [folder for root in roots for folder in (root, *sorted(path for path in root.iterdir() if path.is_dir()))]
+    for folder in [Path(), *folders]:
+        if (found := _packed(folder / name)) is not None:
+            return str(found)
+    return name
+
+
+def _packed(path: Path) -> Path | None:
+    """The file, or the one that is packed or is not."""
+    names = (path.name, f"{path.name}.gz", f"{path.name}.zst", path.name.removesuffix(".gz"))
+    every = (path.with_name(name) for name in names)
+    return next((path for path in every if all(Path(part).is_file() for part in parts(str(path)))), None)
 
 
 def _names(paths: list[str]) -> list[str]:
@@ -205,8 +221,9 @@ def _language(name: str | None, kind: str) -> str:
 
 
 def _chosen(found: Iterator[Row], source: Source) -> list[Row]:
-    """What ``limit``, ``where``, ``without``, ``label`` and ``rename`` leave of the rows, in this order."""
-    kept = (row for row in found if all(_other(row, name) in values for name, values in source.where.items()))
+    """What ``skip``, ``where``, ``limit``, ``without``, ``label`` and ``rename`` leave of the rows, in this order."""
+    rest = itertools.islice(found, source.skip, None)
+    kept = (row for row in rest if all(_other(row, name) in values for name, values in source.where.items()))
     rows = list(itertools.islice(kept, source.limit))
     if source.without and not all(isinstance(row, TextRow) for row in rows):
         raise InputError("`without` is for texts with one label each")

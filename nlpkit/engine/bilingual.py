@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -141,12 +140,3 @@ def _density(a: np.ndarray, b: np.ndarray, count: int = 10) -> np.ndarray:
         for start in range(0, len(a), _BLOCK)
     ]
     return np.concatenate(parts)
-
-
-def save(table: Table, path: Path) -> None:
-    """Write a table as a lexicon, best first."""
-    from nlpkit.data.files import write_whole
-
-    with write_whole(path) as file:
-        for gram, choices in sorted(table.items()):
-            file.write(f"{gram}\t{'|'.join(text for text, _ in choices)}\n")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from nlpkit.config.recipe import Codemix
 from nlpkit.data import formats
@@ -18,10 +20,11 @@ from nlpkit.metrics.codemixing import cmi
 from nlpkit.text import mixing
 from nlpkit.text.alignment import Aligner
 from nlpkit.text.mixing import Mixed
-from nlpkit.text.romanize import romanize
+from nlpkit.text.romanize import to_latin
 
 _NEEDS = ("align", "ec", "romanize")  # methods that need a translation beside the text
-_MOST = 200_000  # pairs that an aligner learns from
+_MOST = 200_000  # pairs that are learned from
+_SURE = 0.1  # least CSLS of a phrase that is learned beside a lexicon
 
 
 @dataclass
@@ -35,21 +38,30 @@ class Made:
 
 
 class Maker:
-    """Makes mixed sentences by one method; ``dropped`` counts rows that gave none, by reason."""
+    """Makes mixed sentences by one method; ``dropped`` counts rows that gave none, by reason.
 
-    def __init__(self, spec: Codemix, pairs: Callable[[], Iterable[PairRow]], say: Callable[[str], None]) -> None:
-        """``pairs`` gives those to learn from, where something is to be learned."""
+    ``left`` counts letters of scripts that could not be written with Latin ones.
+    """
+
+    def __init__(
+        self,
+        spec: Codemix,
+        pairs: Callable[[], Iterable[PairRow]],
+        say: Callable[[str], None],
+        *,
+        steps: bool = False,
+    ) -> None:
+        """``pairs`` gives those to learn from, where something is to be learned; ``steps`` are kept if asked for."""
         self.spec, self.dropped = spec, Counter[str]()
+        self.left, self._steps = 0, steps
         self.table: mixing.Table = {}
         self.aligner: Aligner | None = None
-        self._roman = spec.script == "roman" or spec.method == "romanize"
         if spec.method in ("cmdr", "lexical"):
             self.table = self._table(pairs, say)
             if not self.table:
                 raise InputError("there are no translations to mix in", "a larger lexicon, or more pairs to learn from")
         elif spec.method in ("align", "ec"):
-            words = [(lowered(row.text), plain_words(row.target or "")) for row, _ in zip(pairs(), range(_MOST))]  # noqa: B905
-            words = [pair for pair in words if all(pair)]
+            words = _words(pairs())
             if not words:
                 raise InputError(
                     f"{spec.method} needs texts with their translations", "columns src and tgt, or --learn FILE"
@@ -63,11 +75,15 @@ class Maker:
         spec = self.spec
         if spec.lexicon is not None:
             table = bilingual.lexicon(spec.lexicon)
+            if spec.learn:
+                learned = bilingual.learned(_words(pairs()), longest=spec.longest)
+                phrases = {name: found for name, found in learned.items() if " " in name and found[0][1] >= _SURE}
+                say(f"codemix: {len(phrases)} phrases learned beside {len(table)} words")
+                table = {**phrases, **table}
         elif spec.vectors is not None:
             table = bilingual.from_vectors(*spec.vectors)
         else:
-            words = [(lowered(row.text), plain_words(row.target or "")) for row, _ in zip(pairs(), range(_MOST))]  # noqa: B905
-            words = [pair for pair in words if all(pair)]
+            words = _words(pairs())
             if not words:
                 raise InputError(f"{spec.method} needs a lexicon, vectors, or pairs to learn from", "--lexicon FILE")
             table = bilingual.learned(words, longest=spec.longest)
@@ -75,6 +91,12 @@ class Maker:
         if spec.method == "lexical":
             return {word: choices for word, choices in table.items() if word not in mixing.FUNCTION_WORDS}
         return table
+
+    def told(self) -> str:
+        """What was left out or left as it was, for a message; nothing where nothing was."""
+        return left_out(self.dropped) + (
+            f"; {self.left} letters are not Latin (uroman, where installed, writes more)" if self.left else ""
+        )
 
     def __call__(self, rows: Iterable[PairRow]) -> Iterator[Made]:
         """A mixed sentence for each row that gives one, in order; the same for a row wherever it stands."""
@@ -84,11 +106,11 @@ class Maker:
                 continue
             dice = random.Random(f"{self.spec.seed}-{zlib.crc32(row.text.encode())}")
             mixed = self._mixed(row, dice)
-            if mixed is None or not (mixed.both or self.spec.method == "romanize"):
+            if mixed is None or mixing.SECOND not in mixed.languages:
                 self.dropped["nothing to mix"] += 1
                 continue
-            if self._roman:
-                mixed = mixing.rewritten(mixed, romanize)
+            if self.spec.script != "native":
+                mixed = mixing.rewritten(mixed, partial(self._latin, dice if self.spec.script == "typed" else None))
             langs = _languages(row)
             told = [None if language is None else langs[language] for language in mixed.languages]
             index = cmi(told)
@@ -102,26 +124,38 @@ class Maker:
             )  # fmt: skip
             yield Made(made, mixed.words, told, mixed.steps)
 
+    def _latin(self, rng: random.Random | None, text: str) -> str:
+        written, left = to_latin(text, rng=rng)
+        self.left += left
+        return written
+
     def _mixed(self, row: PairRow, dice: random.Random) -> Mixed | None:
         spec, target = self.spec, row.target or ""
         if spec.method in ("cmdr", "lexical"):
             return mixing.substitute(
                 row.text, self.table, dice, longest=spec.longest, rate=spec.rate, order=spec.order,
-                temperature=spec.temperature,
+                temperature=spec.temperature, steps=self._steps,
             )  # fmt: skip
         if spec.method == "romanize":
             return mixing.alone(target)
         assert self.aligner is not None
-        links = self.aligner.links(lowered(row.text), plain_words(target))
+        links = self.aligner.links([word.lower() for word in plain_words(row.text)], plain_words(target))
         if spec.method == "align":
             skip = mixing.FUNCTION_WORDS.__contains__
             return mixing.insert(row.text, target, links, dice, rate=spec.rate, skip=skip)
         return mixing.switch(row.text, target, links, dice, rate=spec.rate)
 
 
-def lowered(text: str) -> list[str]:
-    """The words and signs of a text in lower case, as an aligner sees them."""
-    return [word.text.lower() for word in mixing.cut(text)]
+def left_out(dropped: Mapping[str, int]) -> str:
+    """What was left out, by reason, for a message; nothing where nothing was."""
+    told = ", ".join(f"{reason} {count}" for reason, count in dropped.items() if count)
+    return f"; left out: {told}" if told else ""
+
+
+def _words(pairs: Iterable[PairRow]) -> list[tuple[list[str], list[str]]]:
+    """The words and signs of both sides of the first pairs that have both, the text's in lower case."""
+    sides = ((row.text.lower(), row.target or "") for row in itertools.islice(pairs, _MOST))
+    return [(plain_words(text), plain_words(target)) for text, target in sides if text.strip() and target.strip()]
 
 
 def plain_words(text: str) -> list[str]:
@@ -136,8 +170,18 @@ def _languages(row: PairRow) -> tuple[str, str]:
 
 
 def learned_from(spec: Codemix, rows: Iterable[PairRow]) -> Iterable[PairRow]:
-    """The pairs that something is learned from: those of the files that are named, or else ``rows``."""
-    return pairs_of(spec.learn, None, {}) if spec.learn else rows
+    """The pairs that something is learned from: those of the files that are named, or else ``rows``.
+
+    A pair of a file that stands the other way round than the rows is turned.
+    """
+    if not spec.learn:
+        return rows
+    own = _languages(next(iter(rows), PairRow("", "", None)))[0]
+    return (_turned(row) if _languages(row)[1] == own else row for row in pairs_of(spec.learn, None, {}))
+
+
+def _turned(row: PairRow) -> PairRow:
+    return replace(row, text=row.target or "", target=row.text, lang=row.target_lang, target_lang=row.lang)
 
 
 def pairs_of(paths: Sequence[str], fmt: str | None, columns: dict[str, int | str]) -> Iterator[PairRow]:

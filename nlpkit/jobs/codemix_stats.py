@@ -17,14 +17,14 @@ from nlpkit.data.load import read_file
 from nlpkit.data.rows import TokenRow, control
 from nlpkit.errors import InputError
 from nlpkit.metrics.codemixing import CMI_BINS, Corpus
-from nlpkit.text.langcodes import NO_LANGUAGE, UNKNOWN
+from nlpkit.text.langcodes import NO_LANGUAGE, UNIVERSAL, UNKNOWN
 
 if TYPE_CHECKING:
     from nlpkit.jobs.langid import Identifier
 
 READ = ("text", "jsonl", "tsv", "conll")
 PUNCTUATION, NUMBER = "punct", "num"  # what a token is, whatever its label says
-NEUTRAL = ("univ", "ne", "acro", UNKNOWN, NO_LANGUAGE, PUNCTUATION, NUMBER)
+NEUTRAL = (UNIVERSAL, "ne", "acro", UNKNOWN, NO_LANGUAGE, PUNCTUATION, NUMBER)
 TITLES = {
     "cmi": "CMI", "cmi_2016": "CMI with switch points", "i_index": "I-index", "switches": "switch points",
     "m_index": "M-index", "entropy": "language entropy",

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from nlpkit.config import places
-from nlpkit.config.recipe import Backtranslate, Source, Transform
+from nlpkit.config.recipe import Backtranslate, Codemix, Source, Transform
 from nlpkit.data import filters
+from nlpkit.data.load import located
 from nlpkit.data.rows import PairRow, Row
-from nlpkit.errors import InputError
-from nlpkit.jobs.codemix import Maker, learned_from
+from nlpkit.errors import InputError, counted
+from nlpkit.jobs.codemix import Maker, learned_from, left_out
 from nlpkit.jobs.rundir import Say
 from nlpkit.text.langcodes import code_of
 
 TAG = "<bt>"  # stands before a source that a model has written
+MIXED = "<cm>"  # stands before a source whose target was mixed by a rule
 
 
-def transformed(rows: list[Row], source: Source, say: Say) -> list[Row]:
+def transformed(rows: list[Row], source: Source, data_dir: Path | None, say: Say) -> list[Row]:
     """The rows after all transforms of their source, in order. Raises InputError where none are left."""
     for number, transform in enumerate(source.transforms, 1):
         before = len(rows)
-        rows = _one(rows, transform, say)
+        rows = _one(rows, transform, data_dir, say)
         if not rows:
-            raise InputError(f"transform {number} of `{_name(source)}` leaves none of {before} rows", "make it milder")
+            what = f"transform {number} of `{_name(source)}` leaves none of {counted(before, 'row')}"
+            raise InputError(what, "make it milder")
     return rows
 
 
@@ -33,7 +36,7 @@ def _name(source: Source) -> str:
     return source.card or ", ".join(source.files or [])
 
 
-def _one(rows: list[Row], transform: Transform, say: Say) -> list[Row]:
+def _one(rows: list[Row], transform: Transform, data_dir: Path | None, say: Say) -> list[Row]:
     if rows and not isinstance(rows[0], PairRow):
         raise InputError("`transforms` are for pairs")
     if transform.filter is not None:
@@ -43,26 +46,33 @@ def _one(rows: list[Row], transform: Transform, say: Say) -> list[Row]:
 
             identify = Identifier(str(places.model("langid")))
         kept, counts = filters.apply(rows, transform.filter, identify)
-        say(f"filter: {len(kept)} of {len(rows)} pairs kept{told_of(counts)}")
+        say(f"filter: {counted(len(kept), 'pair', of=len(rows))} kept{left_out(counts)}")
         return list(kept)
     if (spec := transform.codemix) is not None:
+        spec = _found(spec, data_dir)
         maker = Maker(spec, lambda: learned_from(spec, rows), say)
         made: list[Row] = [one.row for one in maker(rows)]
-        say(f"codemix: {len(made)} sentences of {len(rows)} by {spec.method}{told_of(maker.dropped)}")
+        if spec.tag:
+            made = [replace(row, text=f"{MIXED} {row.text}") for row in made]
+        say(f"codemix: {counted(len(made), 'sentence')} of {len(rows)} by {spec.method}{maker.told()}")
         return made
     assert transform.backtranslate is not None
     return _backtranslated(rows, transform.backtranslate, say)
 
 
-def told_of(dropped: Mapping[str, int]) -> str:
-    """What was left out, by reason, for a message; nothing where nothing was."""
-    told = ", ".join(f"{reason} {count}" for reason, count in dropped.items() if count)
-    return f"; left out: {told}" if told else ""
+def _found(spec: Codemix, data_dir: Path | None) -> Codemix:
+    """The same with the paths of its files."""
 
+    def path(name: str) -> str:
+        return located(name, data_dir)
 
-def only(names: Sequence[str]) -> str:
-    """The name, where there is one only."""
-    return names[0] if len(names) == 1 else ""
+    return spec.model_copy(
+        update={
+            "lexicon": spec.lexicon and path(spec.lexicon),
+            "vectors": spec.vectors and [path(name) for name in spec.vectors],
+            "learn": [path(name) for name in spec.learn],
+        }
+    )
 
 
 def _backtranslated(rows: Sequence[PairRow], spec: Backtranslate, say: Say) -> list[Row]:
@@ -87,7 +97,8 @@ def _backtranslated(rows: Sequence[PairRow], spec: Backtranslate, say: Say) -> l
             "name a model that translates the other way",
         )
     made: list[Row] = []
-    sources, targets = (only(reverse.info.get(name, [])) for name in ("target_languages", "languages"))
+    known = (reverse.info.get(name, []) for name in ("target_languages", "languages"))
+    sources, targets = (names[0] if len(names) == 1 else "" for names in known)
     for row, text, answer in zip(rows, texts, reverse(asked), strict=True):
         if text.strip() and (answer.target or "").strip():
             source = f"{TAG} {answer.target}" if spec.tag else answer.target
@@ -97,5 +108,5 @@ def _backtranslated(rows: Sequence[PairRow], spec: Backtranslate, say: Say) -> l
                     target_lang=answer.lang or targets,
                 )
             )  # fmt: skip
-    say(f"backtranslate: {len(made)} pairs of {len(rows)} texts by `{Path(spec.model).name}`")
+    say(f"backtranslate: {counted(len(made), 'pair')} of {counted(len(rows), 'text')} by `{Path(spec.model).name}`")
     return made

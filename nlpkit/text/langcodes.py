@@ -28,6 +28,7 @@ class Language:
 
 _CODE = re.compile(r"[a-z]{3}_[A-Z][a-z]{3}\Z")
 UNKNOWN, NO_LANGUAGE = "und", "zxx"  # ISO 639-2: cannot tell; no linguistic content
+UNIVERSAL = "univ"  # the label of a sign, number or name in text that is labeled word by word
 # ISO 639-3: a macrolanguage and the languages in it; the first is meant where people type the macrolanguage
 _MACRO = """
 aka: twi fat

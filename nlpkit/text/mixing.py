@@ -20,6 +20,7 @@ _PIECES = regex.compile(
     r"https?://\S+|[@#][\p{L}\p{M}\p{N}_]+|\p{N}+(?:[.,:]\p{N}+)*|[\p{L}\p{M}]+(?:['’-][\p{L}\p{M}]+)*|\S"
 )
 _WORD = regex.compile(r"[\p{L}\p{M}]")
+_RUNS = 0.25  # how much the places of neighbors in a random order agree: people switch in runs (measured on CMU-DoG)
 Table = Mapping[str, Sequence[tuple[str, float]]]
 
 
@@ -34,7 +35,7 @@ class Word:
 
 @dataclass(slots=True)
 class Mixed:
-    """A mixed sentence; ``steps`` are the sentences after each substitution, where there were several."""
+    """A mixed sentence; ``steps`` are the sentences after each substitution, where they were asked for."""
 
     words: list[str]
     languages: list[int | None]
@@ -44,11 +45,6 @@ class Mixed:
     @property
     def text(self) -> str:
         return joined(self.words, self.spaced)
-
-    @property
-    def both(self) -> bool:
-        """Whether words of both languages stand in it."""
-        return FIRST in self.languages and SECOND in self.languages
 
 
 def cut(text: str) -> list[Word]:
@@ -77,16 +73,19 @@ def substitute(
     dice: random.Random,
     *,
     longest: int = 1,
-    rate: float = 0.75,
+    rate: float = 0.78,
     order: str = "random",
     rarity: Callable[[str], float] = lambda gram: 0.0,
     temperature: float = 0.0,
+    steps: bool = False,
 ) -> Mixed | None:
     """Words and phrases of ``text`` replaced one after the other by what ``table`` has for them (CMDR).
 
     N-grams of at most ``longest`` words that stand in the table, longer ones first, until ``rate`` of the words that
-    could be replaced are; in ``random`` order, by ``freq`` (``rarity``, rarest first) or by ``score``. The best
-    translation is taken, or with a ``temperature`` one drawn by softmax(score / temperature).
+    could be replaced are; in ``random`` order, in which neighbors are a little likelier to follow each other, by
+    ``freq`` (``rarity``, rarest first) or by ``score``. The best
+    translation is taken, or with a ``temperature`` one drawn by softmax(score / temperature). With ``steps`` the
+    sentence after each replacement is kept.
     """
     words = cut(text)
     spans = _spans(words, table, longest)
@@ -99,18 +98,21 @@ def substitute(
     elif order == "score":
         spans.sort(key=lambda span: (-table[span[2]][0][1], -span[1], span[0]))
     else:
-        dice.shuffle(spans)
+        keys = [dice.random() for _ in range(len(spans) + 1)]
+        chance = {span: keys[at] + _RUNS * keys[at + 1] for at, span in enumerate(spans)}
+        spans.sort(key=chance.__getitem__)
     said: dict[int, tuple[int, str]] = {}
-    steps: list[str] = []
+    shown: list[str] = []
     done = 0
     for start, size, gram in spans:
         if done >= wanted:
             break
         said[start] = size, _chosen(table[gram], dice, temperature)
         done += size
-        steps.append(_built(words, said).text)
+        if steps:
+            shown.append(_built(words, said).text)
     result = _built(words, said)
-    result.steps = steps
+    result.steps = shown
     return result
 
 
@@ -270,8 +272,10 @@ def alone(text: str) -> Mixed:
 
 
 def rewritten(mixed: Mixed, write: Callable[[str], str]) -> Mixed:
-    """A mixed sentence by ``write``, which sees all of its words at once and changes no unit separator (U+001F)."""
+    """A mixed sentence by ``write``, which sees all of its words at once; one by one if it loses their borders."""
     words = write(_APART.join(mixed.words)).split(_APART)
+    if len(words) != len(mixed.words):
+        words = [write(word) for word in mixed.words]
     return Mixed(words, mixed.languages, mixed.spaced, [write(step) for step in mixed.steps])
 
 

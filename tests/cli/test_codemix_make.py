@@ -51,7 +51,7 @@ def test_every_method_makes_sentences(cli: Cli, pairs: Path, lexicon: Path, meth
     for row in rows:
         assert row["tgt"].isascii()
         assert len(row["tokens"]) == len(row["langs"])
-        assert set(row["langs"]) - {None} == ({"hin"} if method == "romanize" else {"eng", "hin"})
+        assert set(row["langs"]) - {"univ"} == ({"hin"} if method == "romanize" else {"eng", "hin"})
         assert row["tgt_lang"] == ("hin" if method == "romanize" else "hin-eng")
         assert "".join(row["tokens"]) == row["tgt"].replace(" ", "")
 
@@ -75,6 +75,16 @@ def test_text_from_stdin_is_mixed_with_a_lexicon(cli: Cli, lexicon: Path) -> Non
     assert "empty 1, nothing to mix 1" in found.err
 
 
+def test_other_languages_and_scripts(cli: Cli, lexicon: Path) -> None:
+    lexicon.write_text("film\tфильм\nhouse\tبيت\n", encoding="utf-8")
+    common = ["--lexicon", str(lexicon), "--lang", "deu", "--target-lang", "rus", "--rate", "1"]
+    found = cli("codemix", "make", *common, stdin=b"film and house\n")
+    row = json.loads(found.out)
+    assert (row["src_lang"], row["tgt_lang"], row["langs"]) == ("deu", "rus-deu", ["rus", "deu", "rus"])
+    assert row["tgt"].endswith(" and bit")
+    assert ("фильм" in row["tgt"]) == ("5 letters are not Latin" in found.err)  # uroman may be there
+
+
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
@@ -82,6 +92,8 @@ def test_text_from_stdin_is_mixed_with_a_lexicon(cli: Cli, lexicon: Path) -> Non
         (["--method", "ec", "--lexicon", "x"], "has no lexicon"), (["--lexicon", "nowhere.tsv"], "no file"),
         (["--lexicon", "x", "--vectors", "a", "--vectors", "b"], "not both"),
         (["--method", "align", "--longest", "2"], "has no longest"),
+        (["--method", "romanize", "--script", "native"], "no script but Latin"),
+        (["--lexicon", "x", "--learn", "y"], "is for phrases"),
     ],
 )  # fmt: skip
 def test_what_cannot_be(cli: Cli, arguments: list[str], what: str) -> None:
@@ -107,3 +119,41 @@ def test_as_a_transform_and_measured(cli: Cli, pairs: Path, tmp_path: Path) -> N
     mixed.write_text(cli("codemix", "make", str(pairs), "--method", "align").out, encoding="utf-8")
     figures = json.loads(cli("codemix", "stats", str(mixed), "--json").out)
     assert 0 < figures["cmi"]["mean"] <= 50
+
+
+def test_made_sentences_with_signs_and_names_are_measured(cli: Cli, lexicon: Path, tmp_path: Path) -> None:
+    mixed = tmp_path / "mixed.jsonl"
+    made = cli("codemix", "make", "--lexicon", str(lexicon), stdin=b"Well, this film of Nina is 2 good! #film\n")
+    mixed.write_text(made.out, encoding="utf-8")
+    figures = json.loads(cli("codemix", "stats", str(mixed), "--json").out)
+    assert sorted(figures["languages"]) == ["eng", "hin"]
+
+
+def test_phrases_are_learned_beside_a_lexicon_from_pairs_either_way_round(
+    cli: Cli, pairs: Path, lexicon: Path, tmp_path: Path
+) -> None:
+    header = "src\ttgt\tsrc_lang\ttgt_lang\n"
+    turned = tmp_path / "turned.tsv"
+    turned.write_text(header + "".join(f"{b}\t{a}\thin\teng\n" for a, b in PAIRS), encoding="utf-8")
+    text = tmp_path / "text.tsv"
+    text.write_text(header + "the big film\t\teng\t\n", encoding="utf-8")
+    common = [str(text), "--lexicon", str(lexicon), "--script", "native", "--rate", "1"]
+    assert made(cli, *common)[0]["tgt"] == "the big फ़िल्म"
+    learned = [made(cli, *common, "--longest", "2", "--learn", str(path))[0]["tgt"] for path in (pairs, turned)]
+    assert learned[0] == learned[1]
+    assert "बड़ी फ़िल्म" in learned[0]
+
+
+def test_typed_words_are_spelled_in_several_ways(cli: Cli, lexicon: Path) -> None:
+    lexicon.write_text("not\tनहीं\n", encoding="utf-8")
+    text = "".join(f"I do not want {name}\n" for name in "abcdefghijklmnopqrst").encode()
+    spelled = [
+        {row.split()[2] for row in (json.loads(line)["tgt"] for line in found.out.splitlines())}
+        for found in (cli("codemix", "make", "--lexicon", str(lexicon), "--script", way, stdin=text) for way in WAYS)
+    ]
+    assert len(spelled[0]) == 1
+    assert 1 < len(spelled[1]) < 8
+    assert spelled[1] == spelled[2]
+
+
+WAYS = ("roman", "typed", "typed")

@@ -47,6 +47,8 @@ def test_rows_are_chosen_by_columns_and_languages(tmp_path: Path) -> None:
     assert [row.text for row in pairs(tmp_path, where={"src_lang": ["eng"]}).rows] == ["Hello"]
     assert [row.text for row in pairs(tmp_path, lang="swh", where={"src_lang": ["swh"]}).rows] == ["Yes"]
     assert [row.text for row in pairs(tmp_path, limit=1).rows] == ["Hello"]
+    assert [row.text for row in pairs(tmp_path, skip=1).rows] == ["Yes"]
+    assert "no rows" in refusal(tmp_path, skip=1, where={"from": ["a"]}).message  # skipped before `where` chooses
     assert "did you mean `from`" in refusal(tmp_path, where={"form": ["b"]}).message
 
 
@@ -186,3 +188,15 @@ def test_each_real_data_set_loads_as_its_card_says(shared: Path) -> None:
             found += 1
     if not found:
         pytest.skip("no real pairs are here")
+
+
+def test_a_file_is_found_below_a_folder_of_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    inside = tmp_path / "data" / "translate" / "words.tsv"
+    inside.parent.mkdir(parents=True)
+    inside.touch()
+    (tmp_path / "here.tsv").touch()
+    assert load.located("words.tsv", tmp_path / "data") == str(inside)
+    assert load.located("here.tsv", tmp_path / "data") == "here.tsv"
+    assert load.located("nowhere.tsv", tmp_path / "data") == "nowhere.tsv"  # and is told where it is opened
+    assert load.located(str(tmp_path / "nowhere.tsv"), tmp_path / "data") == str(tmp_path / "nowhere.tsv")
