@@ -163,7 +163,8 @@ def write_pairs(card: Card, root: Path) -> None:
         rows = []
         for at in range(48 if name == "train" else 12):
             word = "".join("abcdefgh"[(at * 5 + number + place * (1 + at % 3)) % 8] for place in range(3 + at % 3))
-            row = {"src": word, "tgt": " ".join(word)} if phones else {"src": f"say {word}", "tgt": f"{word} bolo"}
+            said = f"{word} bolo" if at % 2 else f"bolo {word}"
+            row = {"src": word, "tgt": " ".join(word)} if phones else {"src": f"say {word}", "tgt": said}
             langs = {"src_lang": ("fre", "hin")[at % 2]} if phones else {"src_lang": "eng", "tgt_lang": "hin-eng"}
             row = {str(columns.get(key, key)): value for key, value in {**row, **langs}.items()}
             rows.append({**row, "source": SOURCES[at % len(SOURCES)]})
@@ -175,6 +176,37 @@ def write_pairs(card: Card, root: Path) -> None:
             assert block.format.name == "tsv", f"write pairs as {block.format.name} here"
             lines = ["\t".join(rows[0]), *("\t".join(row.values()) for row in rows)]
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def tiny_pairs(name: str) -> list[str]:
+    """Overrides that make a recipe of pairs small, and leave it rows in spite of ``skip``."""
+    recipe = load_recipe(name)
+    changes = [*TINY_PAIRS, *(["options.codes={}"] if recipe.options.get("codes") else [])]
+    for number, stage in enumerate(recipe.stages):
+        changes += [f"stages.{number}.data.{at}.skip=9" for at, source in enumerate(stage.data) if source.skip]
+    return changes
+
+
+def reversed_by(name: str, model: Path) -> list[str]:
+    """Overrides that name the reverse model where a recipe back-translates."""
+    return [
+        f"stages.{number}.data.{at}.transforms.{place}.backtranslate.model={model}"
+        for number, stage in enumerate(load_recipe(name).stages)
+        for at, source in enumerate(stage.data)
+        for place, transform in enumerate(source.transforms)
+        if transform.backtranslate
+    ]
+
+
+@pytest.fixture(scope="session")
+def reverse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that translates from Hinglish, badly."""
+    folder = tmp_path_factory.mktemp("reverse")
+    name = "translate/hinglish_en"
+    recipe = load_recipe(name, [*tiny_pairs(name), "precision=fp32", "stages.0.steps=2"])
+    for card in cards_of(recipe):
+        write_card_data(card, folder / "data", spans=False)
+    return train(recipe, folder / "run", data_dir=folder / "data")
 
 
 def cards_of(recipe: Recipe) -> list[Card]:
@@ -212,17 +244,22 @@ def test_the_comment_of_a_shipped_recipe_shows_a_command_that_names_it(name: str
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_shipped_recipe_runs(name: str, tmp_path: Path) -> None:
+def test_a_shipped_recipe_runs(name: str, reverse: Path, tmp_path: Path) -> None:
     numbers = range(len(load_recipe(name).stages))
     steps = [f"stages.{number}.{key}" for number in numbers for key in ("steps=2", "epochs=null")]
     pairs = named(load_recipe(name).task).head == "pairs"
-    tiny = TINY_PAIRS if pairs else ["model.scratch.arch=bert", *TINY]
+    tiny = [*tiny_pairs(name), *reversed_by(name, reverse)] if pairs else ["model.scratch.arch=bert", *TINY]
     recipe = load_recipe(name, [*tiny, "precision=fp32", *steps])
     data = tmp_path / "data"
     used = cards_of(recipe)
     for card in used:
         if not card.nlpkit.shipped:
             write_card_data(card, data, named(recipe.task).spans)
+    if pairs:
+        data.mkdir(exist_ok=True)
+        (data / "lexicon.eng-hin.tsv").write_text("say\tबोलो|कहो\n", encoding="utf-8")
+        for card in map(cards.load, ("hin_eng", "bible_hin_eng")):  # which phrases are learned from
+            write_card_data(card, data, spans=False)
     said: list[str] = []
     model = train(recipe, tmp_path / "run", data_dir=data, say=said.append)
 
