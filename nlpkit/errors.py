@@ -1,6 +1,17 @@
-"""The errors a user is meant to read: a message, a hint, an exit code."""
+"""The errors a user is meant to read: a message, a hint, an exit code; and how messages count."""
 
 from __future__ import annotations
+
+_OF_ONE = {"are": "is", "have": "has"}
+
+
+def counted(number: int, noun: str, verb: str = "", *, of: int | None = None) -> str:
+    """``1 row``, ``2 rows``; ``1 row has``, ``2 rows have``, by the verb of many; ``1 of 2 rows has``."""
+    several = noun.removesuffix("y") + "ies" if noun.endswith("y") else noun + ("es" if noun.endswith("s") else "s")
+    shown = noun if (number if of is None else of) == 1 else several
+    if verb and number == 1:
+        verb = _OF_ONE.get(verb, f"{verb}s")
+    return f"{number}{'' if of is None else f' of {of}'} {shown}" + (f" {verb}" if verb else "")
 
 
 class NlpkitError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import traceback
@@ -12,8 +13,23 @@ import typer
 from typer.core import TyperGroup
 
 from nlpkit import __version__
-from nlpkit.cli import classify, codemix, data, doctor, evaluate, langid, model, recipe, score, tag, train, translate
-from nlpkit.cli.streams import printable, stderr
+from nlpkit.cli import (
+    bpe,
+    classify,
+    codemix,
+    data,
+    doctor,
+    evaluate,
+    langid,
+    model,
+    recipe,
+    report,
+    score,
+    tag,
+    train,
+    translate,
+)
+from nlpkit.cli.streams import printable, stand_in, stderr
 from nlpkit.errors import NlpkitError
 
 SETTINGS: dict[str, Any] = {
@@ -33,6 +49,11 @@ nlpkit evaluate runs/ner/default/model --card samples_ner
 
 
 class _Commands(TyperGroup):
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[:2] == ["train", "bpe"]:  # the one thing trained without a recipe
+            args = ["bpe", "train", *args[2:]]
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
@@ -58,10 +79,11 @@ def _top(
     pass
 
 
-for _name, _module in (("data", data), ("recipe", recipe), ("codemix", codemix)):
+for _name, _module in (("data", data), ("recipe", recipe), ("codemix", codemix), ("bpe", bpe)):
     app.add_typer(_module.app, name=_name)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("report")(report.report)
 app.command("score")(score.score)
 app.command("pos")(tag.pos)
 app.command("ner")(tag.ner)
@@ -82,6 +104,7 @@ def _fail(message: str, hint: str = "") -> None:
 def main() -> None:
     """Run the command line; every error leaves through here."""
     debug = bool(os.environ.get("NLPKIT_DEBUG"))
+    stand_in()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(
@@ -110,8 +133,10 @@ def main() -> None:
             traceback.print_exc()
         _drop_output()
         where = f" `{error.filename}`" if error.filename else ""
+        closed = error.errno == errno.EBADF
         _fail(
-            f"reading or writing{where} failed: {error.strerror or error}", "is the disk full, or a folder read-only?"
+            f"reading or writing{where} failed: {error.strerror or error}",
+            "is stdin or stdout closed?" if closed else "is the disk full, or a folder read-only?",
         )
         _leave(3)
     except Exception as error:

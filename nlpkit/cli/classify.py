@@ -11,7 +11,7 @@ import typer
 
 from nlpkit.cli import options
 from nlpkit.cli.streams import stderr
-from nlpkit.errors import InputError
+from nlpkit.errors import InputError, counted
 
 if TYPE_CHECKING:
     from nlpkit.data.rows import TextRow
@@ -27,7 +27,7 @@ def classify(
         typer.Option("--model", "-m", help="Folder of a model, or a Hub id when online.", show_default=False),
     ] = None,
     text: options.Text = None,
-    read: options.From = None,
+    read: Annotated[str | None, options.reads("text", "tsv", "csv", "jsonl", "conllu")] = None,
     to: Annotated[
         str | None,
         typer.Option(
@@ -86,9 +86,8 @@ def classify(
             assert isinstance(task, TextTask)
             task.write(written, filled if written == "jsonl" else tabled, sys.stdout, best=top)
             if tabled.changed:
-                stderr.say(
-                    f"note: {tabled.changed} texts held tabs or line breaks, written as blanks: --to jsonl keeps them"
-                )
+                held = f"{counted(tabled.changed, 'text')} held tabs or line breaks"
+                stderr.say(f"note: {held}, written as blanks: --to jsonl keeps them")
         sys.stdout.flush()
     for line in report.summary():
         stderr.say(f"note: {line}")

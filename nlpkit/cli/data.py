@@ -11,7 +11,7 @@ import typer
 
 from nlpkit.cli import options
 from nlpkit.cli.streams import print_json, print_lines, stderr, table
-from nlpkit.errors import CheckFailed, InputError
+from nlpkit.errors import CheckFailed, InputError, counted
 
 _HELP = """List, show, fetch, check and convert data cards and data files.
 
@@ -200,19 +200,16 @@ def _report(findings: Any, show_all: bool) -> Iterator[str]:
         if count > _SHOWN and not show_all:
             yield f"{findings.path}: {count - _SHOWN} more of `{code}` (--all shows them)"
     errors = len(findings.errors)
-    warnings = len(findings.problems) - errors
-    yield f"{findings.path}: {findings.rows} rows, {findings.tokens} tokens, {errors} errors, {warnings} warnings"
+    faults = f"{counted(errors, 'error')}, {counted(len(findings.problems) - errors, 'warning')}"
+    yield f"{findings.path}: {_size(findings)}, {faults}"
+
+
+def _size(findings: Any) -> str:
+    return f"{counted(findings.rows, 'row')}, {counted(findings.tokens, 'token')}"
 
 
 Texts = Annotated[bool, typer.Option("--texts", help="A row is a text with one label, not a sentence of words.")]
-From = Annotated[
-    str | None,
-    typer.Option(
-        "--from",
-        help="Format read: text, conll, conllu, jsonl, tsv, csv, moses, tmx. Default: by the file's name.",
-        show_default=False,
-    ),
-]
+From = Annotated[str | None, options.reads("text", "conll", "conllu", "jsonl", "tsv", "csv", "moses", "tmx")]
 Pairs = Annotated[bool, typer.Option("--pairs", help="A row is a text and its translation; 'a.{en,yo}' is two files.")]
 Names = Annotated[list[str], typer.Argument(metavar="FILE|CARD", help="Files (- is stdin) or cards.")]
 
@@ -272,13 +269,13 @@ def stats(
         return
     for findings in found:
         if findings.errors:
-            stderr.say(f"note: {len(findings.errors)} errors: nlpkit data check {findings.path}")
+            stderr.say(f"note: {counted(len(findings.errors), 'error')}: nlpkit data check {findings.path}")
         mean = findings.tokens / findings.rows if findings.rows else 0.0
         print_lines(
             [
-                f"{findings.path}: {findings.rows} rows, {findings.tokens} tokens, {mean:.1f} a row"
+                f"{findings.path}: {_size(findings)}, {mean:.1f} a row"
                 + (f", {findings.scheme.upper()}" if findings.scheme else "")
-                + ("" if findings.target_tokens is None else f"; {findings.target_tokens} tokens of targets")
+                + ("" if (targets := findings.target_tokens) is None else f"; {counted(targets, 'token')} of targets")
             ]
         )
         print_lines(f"  {label:<16} {count:>8}" for label, count in findings.labels.most_common(40))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nlpkit.cli import options
 from nlpkit.cli.streams import print_json, print_lines
-from nlpkit.errors import CheckFailed
+from nlpkit.errors import CheckFailed, counted
 
 
 def doctor(as_json: options.Json = False) -> None:
@@ -23,4 +23,4 @@ def doctor(as_json: options.Json = False) -> None:
         print_lines(f"{key}: {value}" for key, value in facts.items())
         print_lines(f"problem: {text}" for text in wrong)
     if wrong:
-        raise CheckFailed("1 problem" if len(wrong) == 1 else f"{len(wrong)} problems")
+        raise CheckFailed(counted(len(wrong), "problem"))

@@ -49,7 +49,7 @@ def evaluate(
         Path | None,
         typer.Option(metavar="DIR", help="Draw confusions and reliability (classify) as SVG.", show_default=False),
     ] = None,
-    read: options.From = None,
+    read: Annotated[str | None, options.reads("conll", "conllu", "jsonl", "tsv", "csv", "moses", "tmx")] = None,
     column: options.Columns = None,
     scheme: Annotated[
         str | None,

@@ -13,7 +13,7 @@ import typer
 
 from nlpkit.cli import options
 from nlpkit.cli.streams import print_json, print_lines, stderr, table
-from nlpkit.errors import InputError
+from nlpkit.errors import InputError, counted
 
 if TYPE_CHECKING:
     from nlpkit.data.rows import TextRow
@@ -35,14 +35,7 @@ def langid(
         ),
     ] = None,
     text: options.Text = None,
-    read: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            help="Format read: text, tsv, csv, jsonl, conllu. Default: by the file's name.",
-            show_default=False,
-        ),
-    ] = None,
+    read: Annotated[str | None, options.reads("text", "tsv", "csv", "jsonl", "conllu")] = None,
     column: options.Columns = None,
     columns: Annotated[str, typer.Option(help="What is printed: label, score, name, script, text, id.")] = _DEFAULT,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
@@ -231,4 +224,5 @@ def _list(found: list[dict[str, Any]], as_json: bool) -> None:
     body = [[row[key] if row[key] not in (None, "") else "-" for key in row] for row in found]
     print_lines(table(list(found[0]), body))
     lists = sum(row["texts"] == 0 for row in found)
-    stderr.say(f"note: {len(found)} labels" + (f"; {lists} were learned from a word list only" if lists else ""))
+    few = f"; {lists} {'was' if lists == 1 else 'were'} learned from a word list only" if lists else ""
+    stderr.say(f"note: {counted(len(found), 'label')}{few}")

@@ -9,7 +9,7 @@ import typer
 
 from nlpkit.cli import options
 from nlpkit.cli.streams import print_json, print_lines, stderr, table
-from nlpkit.errors import InputError
+from nlpkit.errors import InputError, counted
 
 _HELP = """List, show, check and export trained models.
 
@@ -84,7 +84,7 @@ def show(model: Folder, as_json: options.Json = False) -> None:
     else:
         print_lines(["labels: " + _some(info["labels"], ", ")])
     print_lines(
-        f"data: {entry['use']}: {entry.get('card', 'own files')}, {entry['rows']} rows"
+        f"data: {entry['use']}: {entry.get('card', 'own files')}, {counted(entry['rows'], 'row')}"
         for entry in info.get("data", [])
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,14 +21,6 @@ DataDir = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
-From = Annotated[
-    str | None,
-    typer.Option(
-        "--from",
-        help="Format read: text, conll, conllu, jsonl, tsv, csv. Default: by the file's name.",
-        show_default=False,
-    ),
-]
 Columns = Annotated[
     list[str] | None,
     typer.Option(
@@ -49,6 +41,12 @@ Precision = Annotated[str, typer.Option(help="fp32, bf16, or int8 (CPU).")]
 
 
 _INT = re.compile(r"-?[0-9]+\Z")
+
+
+def reads(*formats: str) -> Any:
+    """``--from`` of a command that reads these formats."""
+    text = f"Format read: {', '.join(formats)}. Default: by the file's name."
+    return typer.Option("--from", help=text, show_default=False)
 
 
 def columns(texts: list[str] | None) -> dict[str, int | str]:

@@ -10,7 +10,7 @@ import typer
 
 from nlpkit.cli import options
 from nlpkit.cli.streams import print_json, print_lines, printable, stderr, table
-from nlpkit.errors import CheckFailed, InputError, NlpkitError
+from nlpkit.errors import CheckFailed, InputError, NlpkitError, counted
 
 _HELP = """List, show, check and copy recipes, which say what is trained on what, and how.
 
@@ -83,7 +83,9 @@ def check(
             bad += 1
             stderr.print(printable(f"error: {error.message}"))
     if bad:
-        raise CheckFailed(f"{bad} of {len(names)} recipes are wrong", "the keys are in docs/reference/recipe.md")
+        raise CheckFailed(
+            f"{counted(bad, 'recipe', 'are', of=len(names))} wrong", "the keys are in docs/reference/recipe.md"
+        )
 
 
 @app.command()

@@ -10,7 +10,7 @@ import typer
 
 from nlpkit.cli import options
 from nlpkit.cli.streams import print_json, print_lines, stderr, table
-from nlpkit.errors import CheckFailed, InputError
+from nlpkit.errors import CheckFailed, InputError, counted
 
 
 def score(
@@ -34,10 +34,7 @@ def score(
         ),
     ] = None,
     lower: Annotated[bool, typer.Option("--lower", help="Score lower-cased texts only.")] = False,
-    read: Annotated[
-        str | None,
-        typer.Option("--from", help="Format read: text, tsv, jsonl. Default: by the file's name.", show_default=False),
-    ] = None,
+    read: Annotated[str | None, options.reads("text", "tsv", "jsonl")] = None,
     column: Annotated[
         list[str] | None,
         typer.Option(
@@ -115,7 +112,7 @@ def _hold(systems: list[dict[str, Any]], title: str, under: float | None, over: 
 
 def _lines(found: dict[str, Any], title: str) -> Iterator[str]:
     several = f", up to {found['references']} references" if found["references"] > 1 else ""
-    yield f"{', '.join(found['gold'])}: {found['rows']} rows{several}"
+    yield f"{', '.join(found['gold'])}: {counted(found['rows'], 'row')}{several}"
     systems = found["systems"]
     yield from _table(systems, title) if len(systems) > 1 else _details(systems[0], title)
     yield found["signature"]

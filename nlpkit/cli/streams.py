@@ -10,6 +10,19 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 
+def stand_in() -> None:
+    """Something in the place of a stream that is closed: reading or writing it fails as it should, with an OSError.
+
+    Else the next file opened would get its number. What a closed stderr is told goes nowhere.
+    """
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(os.open(os.devnull, os.O_WRONLY), "r", encoding="utf-8")
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
+
+
 class Stderr:
     """Messages for a person. ``quiet`` keeps errors only."""
 

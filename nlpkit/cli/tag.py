@@ -38,7 +38,7 @@ def _command(task: str, doc: str) -> Callable[..., None]:
         files: options.Files = None,
         model: Model = None,
         text: options.Text = None,
-        read: options.From = None,
+        read: Annotated[str | None, options.reads("text", "conll", "conllu", "jsonl", "tsv")] = None,
         to: To = None,
         column: options.Columns = None,
         lang: Lang = "",

@@ -11,7 +11,7 @@ import typer
 
 from nlpkit.cli import options
 from nlpkit.cli.streams import stderr
-from nlpkit.errors import InputError
+from nlpkit.errors import InputError, counted
 
 if TYPE_CHECKING:
     from nlpkit.data.rows import PairRow
@@ -26,6 +26,7 @@ Models = Annotated[
         show_default=False,
     ),
 ]
+From = Annotated[str | None, options.reads("text", "tsv", "jsonl", "moses", "tmx")]
 To = Annotated[
     str | None,
     typer.Option(
@@ -47,7 +48,7 @@ def translate(
     files: options.Files = None,
     model: Models = None,
     text: options.Text = None,
-    read: options.From = None,
+    read: From = None,
     to: To = None,
     column: options.Columns = None,
     lang: Lang = None,
@@ -114,7 +115,7 @@ def g2p(
     files: options.Files = None,
     model: Models = None,
     text: options.Text = None,
-    read: options.From = None,
+    read: From = None,
     to: To = None,
     column: options.Columns = None,
     lang: Lang = None,
@@ -222,17 +223,15 @@ def _oddities(predictor: Predictor) -> Iterator[str]:
     task: Any = predictor.task
     if task.unknown:
         row = task.unknown[0]
-        hold = "text holds" if len(task.unknown) == 1 else "texts hold"
-        yield (
-            f"{len(task.unknown)} {hold} characters that the model has never seen, first row {row.id} (line {row.line})"
-        )
+        hold = counted(len(task.unknown), "text", "hold")
+        yield f"{hold} characters that the model has never seen, first row {row.id} (line {row.line})"
     if task.strange:
         yield f"the model writes {', '.join(task.langs[1])}, not {', '.join(sorted(task.strange))}: the name is ignored"
     if task.odd_rows:
         row = task.odd_rows[0]
-        are = " is" if len(task.odd_rows) == 1 else "s are"
+        are = counted(len(task.odd_rows), "answer", "are")
         yield (
-            f"{len(task.odd_rows)} answer{are} empty, or much shorter or longer than such texts became in training, "
-            f"first that of row {row.id} (line {row.line}): {len(row.text.strip())} characters became "
+            f"{are} empty, or much shorter or longer than such texts became in training, "
+            f"first that of row {row.id} (line {row.line}): {counted(len(row.text.strip()), 'character')} became "
             f"{len(row.target or '')}"
         )

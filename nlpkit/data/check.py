@@ -14,6 +14,7 @@ from nlpkit.data.languages import Identify
 from nlpkit.data.load import read_file
 from nlpkit.data.overlap import key
 from nlpkit.data.rows import PairRow, Row, TextRow, TokenRow
+from nlpkit.errors import counted
 from nlpkit.text import spans
 from nlpkit.text.normalize import LINE_BREAKS, invisible_only
 
@@ -85,8 +86,7 @@ def check(
         found.labels = tags
     bare = [row for row in rows if row.tags is None] if kind == "texts" else []
     if bare and len(bare) < len(rows):
-        count = "1 text has" if len(bare) == 1 else f"{len(bare)} texts have"
-        what = f"{count} no label, first that of line {bare[0].line}"
+        what = f"{counted(len(bare), 'text', 'have')} no label, first that of line {bare[0].line}"
         found.problems.append(
             Problem(where, bare[0].line, "no-label", what, "training needs one for each", warning=True)
         )
@@ -155,12 +155,14 @@ def _characters(where: str, rows: list[Row], form: str) -> list[Problem]:
                 first.setdefault(code, (_line(row, position), token))
     texts = {
         "form": (
-            "{n} tokens are not in {form}, first `{token}`",
+            "are",
+            "not in {form}, first `{token}`",
             "nlpkit reads them as NFC; offsets stay those of the file",
         ),
-        "invisible": ("{n} tokens show nothing, first {token!a}", "remove them, or keep them: they keep their label"),
+        "invisible": ("show", "nothing, first {token!a}", "remove them, or keep them: they keep their label"),
         "line-break": (
-            "{n} tokens hold a line break other than LF, first {token!a}",
+            "hold",
+            "a line break other than LF, first {token!a}",
             "other tools may cut the line there",
         ),
     }
@@ -169,11 +171,12 @@ def _characters(where: str, rows: list[Row], form: str) -> list[Problem]:
             where,
             line,
             code,
-            texts[code][0].format(n=counts[code], form=form, token=token),
-            texts[code][1],
+            f"{counted(counts[code], 'token', verb)} {what.format(form=form, token=token)}",
+            fix,
             warning=True,
         )
         for code, (line, token) in first.items()
+        for verb, what, fix in [texts[code]]
     ]
 
 
@@ -197,5 +200,5 @@ def _repeated(where: str, rows: list[Row]) -> list[Problem]:
             seen[name] = row
     if first is None:
         return []
-    what = f"{repeated} rows repeat an earlier one, first the row of line {first[1].line}"
+    what = f"{counted(repeated, 'row', 'repeat')} an earlier one, first the row of line {first[1].line}"
     return [Problem(where, first[0].line, "repeated", what, "remove them, unless they are meant", warning=True)]

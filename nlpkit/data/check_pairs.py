@@ -11,6 +11,7 @@ from nlpkit.data.files import Problem
 from nlpkit.data.filters import copied, html, other_language, plain
 from nlpkit.data.languages import Identify, sides
 from nlpkit.data.rows import PairRow, control
+from nlpkit.errors import counted
 from nlpkit.text.normalize import nfc
 
 _LONG = 20  # characters: the ratio of shorter texts says nothing,
@@ -23,32 +24,42 @@ def problems(where: str, rows: Sequence[PairRow], identify: Identify | None = No
     """Warnings about one file: one of a kind, with its count and its first line."""
     if any(row.target is not None for row in rows):
         none = [row for row in rows if not (row.text.strip() and (row.target or "").strip())]
-        yield from _problem(where, "empty-side", none, "are empty on a side", _drop("shortest: 1"))
+        yield from _problem(where, "empty-side", none, "are", "empty on a side", _drop("shortest: 1"))
         yield from _ratios(where, rows)
         same = [row for row in rows if row.text.strip() and copied(row)]
-        yield from _problem(where, "copy", same, "have two equal sides", "names may stay; " + _drop("copies: true"))
+        fix = "names may stay; " + _drop("copies: true")
+        yield from _problem(where, "copy", same, "have", "two equal sides", fix)
         yield from _repeated(where, rows)
     tags = [(row, tag) for row in rows if (tag := next(filter(None, (html(text) for text, _ in sides(row))), ""))]
     held, more = [row for row, _ in tags], f": `{tags[0][1]}`" if tags else ""
-    yield from _problem(where, "html", held, "hold HTML", _drop("html: true"), more)
+    yield from _problem(where, "html", held, "hold", "HTML", _drop("html: true"), more)
     signs = [row for row in rows if any(control(text) for text, _ in sides(row))]
-    yield from _problem(where, "control", signs, "hold a control character", "write a blank for it")
+    yield from _problem(where, "control", signs, "hold", "a control character", "write a blank for it")
     if identify is not None and (odd := other_language(rows, identify)):
         own, found = next(iter(odd.values()))
-        what = "have a side that is not in its language"
+        what = "a side that is not in its language"
         bad, more = [rows[at] for at in odd], f": `{found}`, not `{own}`"
-        yield from _problem(where, "other-language", bad, what, "look at them; " + _drop("lang: true"), more)
+        yield from _problem(where, "other-language", bad, "have", what, "look at them; " + _drop("lang: true"), more)
 
 
 def _drop(key: str) -> str:
     return f"to drop them: transforms: [{{filter: {{{key}}}}}]"
 
 
-def _problem(where: str, code: str, rows: Sequence[PairRow], what: str, fix: str, more: str = "") -> Iterator[Problem]:
+def _problem(
+    where: str,
+    code: str,
+    rows: Sequence[PairRow],
+    verb: str,
+    what: str,
+    fix: str,
+    more: str = "",
+    of: int | None = None,
+) -> Iterator[Problem]:
     """One warning about rows, where there are any."""
     if rows:
         line = rows[0].line
-        text = f"{len(rows)} pairs {what}, first that of line {line}{more}"
+        text = f"{counted(len(rows), 'pair', verb, of=of)} {what}, first that of line {line}{more}"
         yield Problem(where, line, code, text, fix, warning=True)
 
 
@@ -64,8 +75,8 @@ def _ratios(where: str, rows: Sequence[PairRow]) -> Iterator[Problem]:
     usual = statistics.median(ratio for _, ratio in found)
     deviation = 1.4826 * statistics.median(abs(ratio - usual) for _, ratio in found)  # of a normal distribution
     odd = [row for row, ratio in found if abs(ratio - usual) > max(math.log(_TIMES), _WIDTH * deviation)]
-    what = f"have sides whose lengths do not go together (usual is {math.exp(usual):.2f} characters to 1)"
-    yield from _problem(where, "length-ratio", odd, what, "are they translations? " + _drop("ratio: 3"))
+    what = f"sides whose lengths do not go together (usual is {math.exp(usual):.2f} characters to 1)"
+    yield from _problem(where, "length-ratio", odd, "have", what, "are they translations? " + _drop("ratio: 3"))
 
 
 def _repeated(where: str, rows: Sequence[PairRow]) -> Iterator[Problem]:
@@ -85,9 +96,9 @@ def _repeated(where: str, rows: Sequence[PairRow]) -> Iterator[Problem]:
             other.append(row)
         pairs.add(pair)
         sources.add(source)
-    yield from _problem(where, "repeated", again, "repeat an earlier one", _drop("duplicates: true"))
+    yield from _problem(where, "repeated", again, "repeat", "an earlier one", _drop("duplicates: true"))
     fix = "no fault in training rows; in test rows they are `references`"
-    yield from _problem(where, "other-target", other, "have the source of an earlier one and another target", fix)
+    yield from _problem(where, "other-target", other, "have", "the source of an earlier one and another target", fix)
 
 
 def across(files: Sequence[tuple[str, Sequence[PairRow]]]) -> Iterator[tuple[str, Problem]]:
@@ -100,8 +111,8 @@ def across(files: Sequence[tuple[str, Sequence[PairRow]]]) -> Iterator[tuple[str
         names = [_names(row) for row in rows]
         for other, before in known:
             shared = [row for row, own in zip(rows, names, strict=True) if not own.isdisjoint(before)]
-            what = f"of {len(rows)} have a side that stands in `{other}` too"
-            for problem in _problem(where, "overlap", shared, what, "leave them out of one split"):
+            what, fix = f"a side that stands in `{other}` too", "leave them out of one split"
+            for problem in _problem(where, "overlap", shared, "have", what, fix, of=len(rows)):
                 yield where, problem
         known.append((where, set().union(*names)))
 

@@ -13,6 +13,7 @@ from typing import Any
 from nlpkit.data.files import Problem
 from nlpkit.data.overlap import key
 from nlpkit.data.rows import BAR, TextRow
+from nlpkit.errors import counted
 from nlpkit.text.normalize import nfc
 
 _RARE = 10  # a label is taken for a typo only where another one stands so many times as often
@@ -33,7 +34,7 @@ def problems(where: str, rows: Sequence[TextRow]) -> Iterator[Problem]:
 def _empty(where: str, rows: Sequence[TextRow]) -> Iterator[Problem]:
     bare = [row for row in rows if not row.whole.strip()]
     if bare:
-        what = f"{len(bare)} texts are empty, first that of line {bare[0].line}"
+        what = f"{counted(len(bare), 'text', 'are')} empty, first that of line {bare[0].line}"
         yield Problem(where, bare[0].line, "empty-text", what, "nothing can be learned or told of them", warning=True)
 
 
@@ -50,7 +51,7 @@ def _typos(where: str, rows: Sequence[TextRow]) -> Iterator[Problem]:
                 continue
             same = _plain(other) == _plain(label) != ""
             if same or (counts[other] >= _RARE * count and _alike(label, other)):
-                what = f"the label `{label}` ({count} texts) looks like `{other}` ({counts[other]})"
+                what = f"the label `{label}` ({counted(count, 'text')}) looks like `{other}` ({counts[other]})"
                 fix = f"one label? rename: {{{label}: {other}}}"
                 yield Problem(where, first[label], "label-typo", what, fix, warning=True)
                 break
@@ -84,7 +85,7 @@ def _contradictions(where: str, rows: Sequence[TextRow]) -> Iterator[Problem]:
     if found:
         a, b = found[0]
         labels = f"`{_named(b)}` here and `{_named(a)}` on line {a.line}"
-        what = f"{len(found)} texts stand with other labels too, first {labels}"
+        what = f"{counted(len(found), 'text', 'stand')} with other labels too, first {labels}"
         yield Problem(where, b.line, "contradiction", what, "decide for one label", warning=True)
 
 
@@ -102,7 +103,7 @@ def across(files: Sequence[tuple[str, Sequence[TextRow]]]) -> Iterator[tuple[str
             row, copy, share = pairs[0]
             exact = sum(key(a.tokens) == key(b.tokens) for a, b, _ in pairs)
             what = (
-                f"{len(pairs)} of {len(rows)} texts are nearly (or, {exact}, quite) in `{other}` too, "
+                f"{counted(len(pairs), 'text', 'are', of=len(rows))} nearly (or, {exact}, quite) in `{other}` too, "
                 f"first the one of line {copy.line} there ({share:.0%} alike)"
             )
             yield where, Problem(where, row.line, "near-copy", what, "leave them out of one split", warning=True)

@@ -100,6 +100,25 @@ def load(name: str, device: str | None = None, task: str | None = None) -> Bundl
     return found
 
 
+def check_base(name: str, *, pairs: bool) -> None:
+    """Raise InputError where a model of nlpkit is no beginning for one that writes texts, or (not ``pairs``) labels.
+
+    What others have made is told apart where it is loaded.
+    """
+    from nlpkit.engine.ct2 import kind_of
+
+    folder = Path(name)
+    if not (folder / "bundle.json").is_file():
+        return
+    info, kind = bundle_info.read(folder), kind_of(folder)
+    if kind.startswith("nlpkit-") or (info.get("head") == "pairs") != pairs:
+        wanted = "an encoder-decoder of transformers" if pairs else "an encoder of transformers"
+        raise InputError(
+            f"model.base: `{name}` is a model for {info['task']} of the kind {kind}, {wanted} is wanted",
+            "take a T5, mBART, NLLB, M2M100 or Marian" if pairs else "take a BERT, XLM-R or the like",
+        )
+
+
 def _no_device(name: str, device: str | None) -> None:
     if device not in (None, "cpu"):
         raise InputError(f"`{name}` runs on the CPU only", "leave out --device")
@@ -245,7 +264,7 @@ def _of_texts(folder: Path, info: dict[str, Any] | None, task: str | None, token
             folder, model, tokenizer, {"task": task, "options": options, "labels": labels, "max_length": limit}
         )
     multi_label = bool(info["options"].get("multi_label"))
-    model = text_heads.load(folder, info["labels"], pooling=info["pooling"], multi_label=multi_label)
+    model = text_heads.load(folder, info["labels"], pooling=info.get("pooling", "mean"), multi_label=multi_label)
     _agree(folder, info, [model.config.id2label[number] for number in range(model.config.num_labels)])
     return Bundle(folder, model, tokenizer, info)
 

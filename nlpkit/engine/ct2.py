@@ -107,18 +107,18 @@ class Ct2:
         size = max(1, batch_tokens // decoding.beam)
         while order:
             poll()
-            part, used = [], 0
-            most = _most(features[order[-1]], decoding)
-            while order and _most(features[order[-1]], decoding) == most and (not part or used < 8 * size):
+            part = [order.pop()]
+            widest, most = len(features[part[0]].ids), _most(features[part[0]], decoding)
+            # one batch a call: nothing interrupts a call
+            while order and _most(features[order[-1]], decoding) == most and (len(part) + 1) * widest <= size:
                 part.append(order.pop())
-                used += len(features[part[-1]].ids)
             begins = [self.named((features[at].labels or [])[self._skipped :]) for at in part]
             told = max(0, len(features[part[0]].labels or ()) - 1)  # CTranslate2 counts all but the first
             limit = min(told + most, longest)
             found = self.translator.translate_batch(
                 [self.named(features[at].ids) for at in part],
                 target_prefix=begins if any(begins) else None,
-                max_batch_size=size, batch_type="tokens", beam_size=decoding.beam, patience=_PATIENCE,
+                beam_size=decoding.beam, patience=_PATIENCE,
                 num_hypotheses=decoding.nbest, length_penalty=decoding.length_penalty,
                 no_repeat_ngram_size=decoding.no_repeat_ngram, suppress_sequences=self._never, return_scores=True,
                 min_decoding_length=min(told + decoding.min_length, limit), max_decoding_length=limit,

@@ -16,7 +16,7 @@ import torch
 from nlpkit.config.recipe import HashedScratch
 from nlpkit.data.rows import TextRow
 from nlpkit.engine.hashed import EPSILON, LABELS, Array, Confidence, Hashed, hashes, judged, pack
-from nlpkit.errors import InputError
+from nlpkit.errors import InputError, counted
 from nlpkit.metrics.calibration import logistic
 from nlpkit.text.units import units
 
@@ -92,7 +92,7 @@ def train(
     listed = np.ones(len(labels), bool)
     listed[np.unique(corpus.label)] = False
     if listed.any():
-        say(f"{int(listed.sum())} of {len(labels)} labels have a word list only")
+        say(f"{counted(int(listed.sum()), 'label', 'have', of=len(labels))} a word list only")
     names = list(corpus.words)
     found = [hashes(names[at : at + _BLOCK], spec.buckets) for at in range(0, len(names), _BLOCK)]
     ids = np.concatenate([part[0].astype(np.int32) for part in found])

@@ -36,7 +36,10 @@ def _fetched(name: str, revision: str | None) -> Path:
     except (OSError, ValueError, RuntimeError) as error:  # what huggingface_hub's own errors derive from
         text = str(error).strip()
         first = text.splitlines()[0] if text else type(error).__name__
-        raise RunError(f"cannot load `{name}` from the Hub: {first}", "offline? name a folder instead") from None
+        raise RunError(  # a name that is neither may be a path mistyped
+            f"no folder `{name}` here, and: cannot load `{name}` from the Hub: {first}",
+            "a folder: check its path; a Hub id: is this machine offline?",
+        ) from None
 
 
 def _check(path: Path, name: str) -> None:

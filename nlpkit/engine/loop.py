@@ -22,7 +22,7 @@ from torch import nn
 from nlpkit.config.recipe import Stage
 from nlpkit.data.features import IGNORE, Feature
 from nlpkit.engine.batches import Step, collate, out_of_memory
-from nlpkit.errors import RunError
+from nlpkit.errors import RunError, counted
 
 _CRF_RATE = 3e-3
 _LAYER = re.compile(r"\.(?:layers?|h|block)\.(\d+)\.")
@@ -277,7 +277,7 @@ def fit(
                 rows = max(len(batch) for batch in _halved(batches, halvings))
                 if world > 1 or rows == 1:
                     raise RunError(
-                        f"out of memory with {rows} rows a batch",
+                        f"out of memory with {counted(rows, 'row')} a batch",
                         f"smaller: stages.0.batch_tokens={(stage.batch_tokens or 2) // 2}",
                     ) from None
                 halvings += 1

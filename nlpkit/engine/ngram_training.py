@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from nlpkit.config.recipe import NgramScratch
 from nlpkit.engine.ngrams import Array, Counter, Ngrams, chunks, clean
-from nlpkit.errors import InputError
+from nlpkit.errors import InputError, counted
 
 _TRIED = 20_000  # texts in the parts held out
 _PRIOR = 0.3  # added to what naive Bayes counts
@@ -37,6 +37,8 @@ def train(
     """
     counts = _counts(spec, texts, poll)
     say(f"{counts.shape[0]:,} texts, {counts.nnz:,} n-grams counted")
+    if np.bincount(counts.indices, minlength=1).max() < spec.least:
+        raise InputError(f"no n-gram stands in {counted(spec.least, 'training text')}", "model.scratch.least=1")
     kept = np.random.default_rng(seed).permutation(len(texts))[:_TRIED]
     kept.sort()
     fold = _folds(wanted[kept], spec.folds, seed)
@@ -50,8 +52,6 @@ def train(
     tick(spec.folds, rounds, "all texts")
     slots, idf, weights, bias = _fit(spec, counts, wanted, poll)
     tick(rounds, rounds, "all texts")
-    if not len(slots):
-        raise InputError(f"no n-gram stands in {spec.least} training texts", "model.scratch.least=1")
     return Ngrams(spec, labels, slots, idf, weights, bias), kept, held_out
 
 

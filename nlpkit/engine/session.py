@@ -19,6 +19,7 @@ from nlpkit.data.features import Feature, Output
 from nlpkit.engine import (
     batches,
     checkpoints,
+    constrained,
     encoders,
     generate,
     heads,
@@ -30,6 +31,7 @@ from nlpkit.engine import (
     text_heads,
     vocabulary,
 )
+from nlpkit.engine.bundle import check_base
 from nlpkit.engine.predict import scores
 from nlpkit.engine.pretrained_pairs import load_base as load_pretrained
 from nlpkit.engine.vectors import read as read_vectors
@@ -103,6 +105,7 @@ class Session:
         spec, self.labels = self.recipe.model, list(labels)
         pooling = spec.pooling or ("mean" if texts else "first")
         if spec.base is not None:
+            check_base(spec.base, pairs=False)
             if texts:
                 self.model, self.tokenizer, limit = text_heads.load_base(
                     spec.base, labels, pooling=pooling, multi_label=multi_label, revision=spec.revision,
@@ -144,6 +147,7 @@ class Session:
         spec, self.labels = self.recipe.model, list(tags)
         self.max_length = spec.max_length
         if spec.base is not None:
+            check_base(spec.base, pairs=True)
             self.model, self.tokenizer, limit = load_pretrained(spec.base, names, spec.revision)
             self.max_length = min(spec.max_length, limit)
         else:
@@ -156,7 +160,19 @@ class Session:
                 self.model = seq2seq.AttentionRnn(scratch, len(self.tokenizer), self.tokenizer.pad)
             else:
                 self.model = seq2seq.transformer(scratch, self.tokenizer, spec.max_length, self.recipe.seed)
+        self._check_decoding()
         self._built(loop.freeze(self.model, spec.freeze), say)
+
+    def _check_decoding(self) -> None:
+        """Raise InputError where answers are wanted that the vocabulary cannot write.
+
+        While training dev is searched greedily, so that it would be found at the end only.
+        """
+        try:
+            constrained.phrases(self.tokenizer, self.decoding.force, self.max_length)
+            self.tokenizer.banned(self.decoding.script)
+        except InputError as error:
+            raise InputError(f"options.decoding: {error.message}", "change options.decoding") from None
 
     def _built(self, learning: int, say: Say) -> None:
         precision = self.accelerator.mixed_precision.replace("no", "fp32")
@@ -281,7 +297,8 @@ class Session:
         """Outputs of the current weights (each process does all of it: the answer is then the same)."""
         autocast = nullcontext() if self._settled else self.accelerator.autocast()
         if getattr(self.model, "reads", "") == "pairs":
-            wanted = self.decoding if self._settled else Decoding(beam=1)
+            quick = Decoding(beam=1, no_repeat_ngram=self.decoding.no_repeat_ngram)
+            wanted = self.decoding if self._settled else quick
             with self._scored():
                 return generate.outputs(
                     [self.model], features, self.tokenizer, wanted, longest=self.max_length,

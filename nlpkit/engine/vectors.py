@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from nlpkit.data.files import Strictly, read_lines
-from nlpkit.errors import InputError
+from nlpkit.errors import InputError, counted
 from nlpkit.text.normalize import nfc
 
 
@@ -45,7 +45,9 @@ def read(path: str, limit: int) -> tuple[list[str], np.ndarray]:
         if len(found) == limit:
             break
     if promised is not None and len(found) < min(limit, promised[0]) and number - 1 < promised[0]:
-        raise InputError(f"`{path}` promises {promised[0]} words and ends after {number - 1}", "was it cut short?")
+        raise InputError(
+            f"`{path}` promises {counted(promised[0], 'word')} and ends after {number - 1}", "was it cut short?"
+        )
     if not found:
         raise InputError(f"`{path}` holds no vectors")
     return list(found), np.stack(list(found.values()))

@@ -11,12 +11,13 @@ from typing import Any
 from nlpkit.config.recipe import Source
 from nlpkit.data import load
 from nlpkit.data.rows import PairRow, Row
-from nlpkit.errors import InputError
+from nlpkit.errors import InputError, counted
 from nlpkit.jobs.predict import Predictor
 from nlpkit.jobs.rundir import Say
 from nlpkit.metrics import significance
 from nlpkit.tasks import named
 from nlpkit.tasks.base import Task
+from nlpkit.tasks.base_pairs import PairTask
 from nlpkit.text import spans
 
 _OPENINGS = ("B-", "I-", "E-", "S-", "L-", "U-")
@@ -39,6 +40,7 @@ def load_gold(source: Source, data_dir: Path | None, say: Say, task: str, what: 
         load.require_tags(loaded.rows, what)  # a guessed text may have no answer
     if named(task).head == "tokens":
         _look_right(loaded.rows, task, what)
+    _look_like(loaded.rows, task, source.card)
     scheme = loaded.scheme
     if named(task).spans and scheme == "auto":
         scheme = spans.detect(row.tags for row in loaded.rows if row.tags)
@@ -57,6 +59,28 @@ def _look_right(rows: Sequence[Row], task: str, what: str) -> None:
         raise InputError(f"the {what} tags ({some}, ...) are entity tags", "is this --task ner?")
 
 
+def _look_like(rows: Sequence[Row], task: str, card: str | None) -> None:
+    """Raise InputError for pairs that are plainly of another task: only translations have a target language.
+
+    A file may leave its languages unnamed, a card does not.
+    """
+    kind = named(task)
+    if not issubclass(kind, PairTask):
+        return
+    where = f"card `{card}`" if card else "the file"
+    translated = next((row for row in rows if row.target_lang), None)
+    if kind.symbols and translated is not None:
+        raise InputError(
+            f"{where} holds translations ({language(translated)}), which are not for {task}",
+            "score it with a model for translate, or take words with their phones",
+        )
+    if not kind.symbols and card and translated is None and any(row.lang for row in rows):
+        raise InputError(
+            f"{where} names no target language, so it holds nothing for {task}",
+            "score it with a model for g2p, or take translations",
+        )
+
+
 def compare(gold: Gold, other: Gold, judge: Task, say: Say) -> tuple[list[Row], list[Row]]:
     """(gold, guess) rows ready to score. Raises InputError at the first row whose words differ."""
     if other.scheme != gold.scheme:
@@ -64,7 +88,8 @@ def compare(gold: Gold, other: Gold, judge: Task, say: Say) -> tuple[list[Row], 
         say(f"note: the gold looks like {ours} and the guess like {theirs}; both are read as {ours}")
     if len(other.rows) != len(gold.rows):
         raise InputError(
-            f"{len(gold.rows)} gold rows and {len(other.rows)} guessed rows", "score files with the same sentences"
+            f"{counted(len(gold.rows), 'gold row')} and {counted(len(other.rows), 'guessed row')}",
+            "score files with the same sentences",
         )
     for number, (a, b) in enumerate(zip(gold.rows, other.rows, strict=True), 1):
         if isinstance(b, PairRow) and not b.text.strip():
@@ -108,7 +133,7 @@ def score(
     if by == "lang":
         groups: dict[str, list[int]] = defaultdict(list)
         for number, row in enumerate(gold):
-            groups[_language(row)].append(number)
+            groups[language(row)].append(number)
         parts = {
             lang: judge.score([gold[i] for i in numbers], [guess[i] for i in numbers], seen)
             for lang, numbers in sorted(groups.items())
@@ -119,7 +144,7 @@ def score(
     return result
 
 
-def _language(row: Row) -> str:
+def language(row: Row) -> str:
     """The language of a row; of a pair both, where both are named."""
     if isinstance(row, PairRow):
         return ">".join(name for name in (row.lang, row.target_lang) if name) or "und"

@@ -61,8 +61,9 @@ def finish(
             scores[name]["ece_before"] = calibration.ece(*before)
         fmt = next(entry["format"] for entry in data.record if entry["use"] == name)
         fmt = fmt if fmt in formats.WRITE[task.head] else "jsonl"
-        with write_whole(run.path / "predictions" / f"{name}.{fmt}") as file:
-            task.write(fmt, guess, file)
+        for path, answers in ((f"gold/{name}.jsonl", rows), (f"predictions/{name}.{fmt}", guess)):
+            with write_whole(run.path / path) as file:
+                task.write(Path(path).suffix[1:], answers, file)
         plots.of_scores(scores[name], run.path / "plots", name)
         low, high = scores[name]["interval"]  # of the task's main metric
         interval = f" (95 %: {low:.4f} to {high:.4f})" if metric == task.main_metric else ""

@@ -7,7 +7,7 @@ from typing import Any
 
 from nlpkit.config import bundle_info, places
 from nlpkit.data.rows import PairRow, TextRow, TokenRow
-from nlpkit.errors import InputError
+from nlpkit.errors import InputError, counted
 from nlpkit.tasks import named
 
 
@@ -50,10 +50,10 @@ def check(model: str) -> str:
         answer = next(iter(predictor([PairRow("1", "nlpkit", lang=langs[0], target_lang=langs[1])])))
         if answer.target is None:
             raise InputError(f"`{model}` does not answer")
-        return f"good, {predictor.info['task']} from {len(predictor.info.get('languages', []))} languages"
+        return f"good, {predictor.info['task']} from {counted(len(predictor.info.get('languages', [])), 'language')}"
     else:
         row = TokenRow("1", ("nlpkit", "checks", "this", "model", "."))
         filled = next(iter(predictor([row])))
         if filled.tags is None or len(filled.tags) != len(row.tokens):
             raise InputError(f"`{model}` does not tag every word")
-    return f"good, {predictor.info['task']} with {len(predictor.info['labels'])} labels"
+    return f"good, {predictor.info['task']} with {counted(len(predictor.info['labels']), 'label')}"

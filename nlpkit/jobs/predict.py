@@ -106,7 +106,10 @@ class Predictor:
                 f"`{model}` is a model for {self.info['task']}, not for {task}",
                 f"nlpkit {self.info['task']} --model {model}",
             )
-        task_class = named(self.info["task"])
+        try:
+            task_class = named(self.info["task"])
+        except InputError as error:
+            raise InputError(f"`{model}`: `task` in bundle.json: {error.message}", error.hint) from None
         try:
             options = task_class.Options.model_validate(self.info["options"])
         except ValidationError:
@@ -127,8 +130,18 @@ class Predictor:
             self._longest = int(self.info["max_length"])
         except (TypeError, ValueError, IndexError, AttributeError):
             raise InputError(f"`{model}`: bundle.json is damaged", "copy or train the model again") from None
+        self._check_room(model)
         self.decoding = decoding(getattr(options, "decoding", Decoding()))
         self._others = [self._alike(name, precision, device) for name in also]
+
+    def _check_room(self, model: str) -> None:
+        """Raise InputError where no piece fits into ``max_length``, or the numbers of a word are torn apart."""
+        pieces = self._bundle.tokenizer
+        if pieces is None:
+            return
+        marks = len(getattr(pieces, "prefix", ())) + len(getattr(pieces, "suffix", ()))
+        if self._longest < marks + pieces.width or self._longest % pieces.width:
+            raise InputError(f"`{model}`: `max_length` in bundle.json is damaged", "copy or train the model again")
 
     def choose(self, decoding: Decoding) -> None:
         """Choose answers in another way from now on; by torch, where CTranslate2 cannot."""

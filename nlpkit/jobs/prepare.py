@@ -16,7 +16,7 @@ from nlpkit.config.recipe import Recipe, Source
 from nlpkit.config.strict_yaml import Lines
 from nlpkit.data import load, overlap
 from nlpkit.data.rows import Row
-from nlpkit.errors import InputError
+from nlpkit.errors import InputError, counted
 from nlpkit.jobs.rundir import RunDir, Say, environment
 from nlpkit.jobs.transforms import transformed
 from nlpkit.tasks import named
@@ -67,8 +67,7 @@ def _wrong_family(recipe: Recipe, lines: Lines) -> Iterator[str]:
     except InputError:  # told elsewhere
         return
     if recipe.model.family not in families:
-        line = lines.get(("model",), 0)
-        where = f"line {line}" if line else "override"
+        where = _where(lines, "model")
         yield f"{where}: model: {recipe.task} has no family {recipe.model.family}, it has {', '.join(families)}"
 
 
@@ -82,15 +81,17 @@ def _unused(recipe: Recipe, lines: Lines) -> Iterator[str]:
     family, model = recipe.model.family, recipe.model
     crf = head == "tokens" and (family == "bilstm" or model.crf)
     ignored = {"label_smoothing", "class_weights"} if crf else set()
-    ignored |= {"layer_decay"} if family == "bilstm" else set()
+    ignored |= {"layer_decay"} if family == "bilstm" or head == "pairs" else set()
     ignored |= set() if texts else {"focal"}
     ignored |= {"class_weights"} if head == "pairs" else {"rdrop"}
     what = "a CRF on top" if model.crf else f"the family {family} of {recipe.task}"
     for number, stage in enumerate(recipe.stages):
         given = {name for name in ignored if getattr(stage, name) not in (None, "none", 0.0, 1.0)}
         for name in sorted(given):
-            line = lines.get(("stages", number, name), 0)
-            yield (f"line {line}" if line else "override") + f": stages.{number}: {what} has no {name}"
+            yield f"{_where(lines, 'stages', number, name)}: stages.{number}: {what} has no {name}"
+    if head == "pairs" and model.freeze == "body":
+        where = _where(lines, "model", "freeze")
+        yield f"{where}: model.freeze: {recipe.task} has no head beside the body, it has embeddings or none"
     told = [name for name in ("prefix", "codes") if recipe.options.get(name)]
     if head == "pairs" and family != "pretrained" and told:
         yield f"options.{told[0]}: this is for a pretrained model (`base`)"
@@ -98,10 +99,9 @@ def _unused(recipe: Recipe, lines: Lines) -> Iterator[str]:
         yield f"model: {recipe.task} has no pooling, crf or trim_vocabulary"
         return
     wrong = [] if model.pooling is None else ["first"] if texts else ["cls", "attention"]
-    line = lines.get(("model", "pooling"), 0)
-    where = f"line {line}" if line else "override"
     if model.pooling in wrong:
         right = "mean, attention or cls" if texts else "first or mean"
+        where = _where(lines, "model", "pooling")
         yield f"{where}: model.pooling: {recipe.task} has no {model.pooling}, it has {right}"
     if texts and model.crf:
         yield "model.crf: a CRF is for labels of words"
@@ -118,14 +118,19 @@ def _unknown_cards(recipe: Recipe, lines: Lines) -> Iterator[str]:
     for path, source in places:
         if source.card is None:
             continue
-        line = lines.get((*path, "card"), 0)
         try:
             splits = cards.load(source.card).nlpkit.splits
             if source.split not in splits:
                 have = ", ".join(f"`{name}`" for name in splits)
                 raise InputError(f"card `{source.card}` has no split `{source.split}`, it has {have}")
         except InputError as error:
-            yield (f"line {line}" if line else "override") + f": {'.'.join(map(str, path))}: {error.message}"
+            yield f"{_where(lines, *path, 'card')}: {'.'.join(map(str, path))}: {error.message}"
+
+
+def _where(lines: Lines, *path: str | int) -> str:
+    """The line of a key, as errors begin with it."""
+    line = lines.get(path, 0)
+    return f"line {line}" if line else "override"
 
 
 def _line_number(text: str) -> int:
@@ -154,7 +159,7 @@ def load_data(recipe: Recipe, data_dir: Path | None, say: Say) -> Data:
     def rows(source: Source, use: str) -> list[Row]:
         loaded = load.rows(source, data_dir, kind=task.head)
         scheme = loaded.scheme
-        loaded.rows = transformed(loaded.rows, source, say)
+        loaded.rows = transformed(loaded.rows, source, data_dir, say)
         load.require_tags(loaded.rows, use)
         for note in loaded.notes:
             if note not in said:
@@ -186,7 +191,7 @@ def load_data(recipe: Recipe, data_dir: Path | None, say: Say) -> Data:
         if twice:
             first = twice[0]
             say(
-                f"note: {len(twice)} of {len(other)} {name} rows are in the training rows too, "
+                f"note: {counted(len(twice), f'{name} row', 'are', of=len(other))} in the training rows too, "
                 f"first row {first.id} (line {first.line})"
             )
     return data
@@ -199,7 +204,7 @@ def _illegal(rows: list[Row], scheme: str) -> str:
         return ""
     row, at, what = found[0]
     line = row.lines[at] if row.lines else row.line
-    count = "1 tag breaks" if len(found) == 1 else f"{len(found)} tags break"
+    count = counted(len(found), "tag", "break")
     return f"{count} {scheme.upper()}, first on line {line}: {what} (`mend: true` on the source repairs it)"
 
 
@@ -236,7 +241,12 @@ def ready(recipe: Recipe, data: Data, say: Say) -> Task:
 
 
 def begin(run: RunDir, recipe: Recipe, data: Data, device: str, world: int) -> None:
-    """From now on the folder is a run: what it is made of is written down."""
+    """From now on the folder is a run: what it is made of is written down, once.
+
+    This is for the first step of training. Whatever is refused before leaves the folder, and an old run, as it was.
+    """
+    if run.begun:
+        return
     run.begin(recipe)
     run.write_json("data.json", data.record)
     run.write_json("environment.json", environment(device, world))

@@ -8,6 +8,7 @@ from typing import Any
 from nlpkit.config import card as cards
 from nlpkit.config import strict_yaml
 from nlpkit.config.recipe import Recipe
+from nlpkit.errors import counted
 from nlpkit.tasks import named
 from nlpkit.text.langcodes import bcp47, code_of
 
@@ -44,9 +45,8 @@ def _data_line(entry: dict[str, Any]) -> str:
     name = f"{entry['card']}/{entry['split']}" if "card" in entry else ", ".join(entry.get("files", []))
     if kept := entry.get("where"):
         name += " (" + "; ".join(f"{key} {' or '.join(values)}" for key, values in kept.items()) + ")"
-    return f"- {entry['use']}: {name}, {entry['rows']} rows, {entry['tokens']} tokens" + (
-        f" ({entry['licence']})" if "licence" in entry else ""
-    )
+    size = f"{counted(entry['rows'], 'row')}, {counted(entry['tokens'], 'token')}"
+    return f"- {entry['use']}: {name}, {size}" + (f" ({entry['licence']})" if "licence" in entry else "")
 
 
 _FEW = 200

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 DONE = "DONE"
 LOCK = ".lock"
+WORK = ".nlpkit-work"
+_BEGUN = {"recipe.yaml", "data.json", "environment.json", "log.txt"}  # what a run holds that has learned nothing
 _PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "datasets", "spacy", "numpy")
 
 
@@ -54,25 +56,29 @@ def differing(old: Any, new: Any) -> list[str]:
 class RunDir:
     """A folder for one run. ``log.txt`` gets everything ``say`` prints."""
 
-    def __init__(self, path: Path, say: Say, lock: FileLock | None = None) -> None:
+    def __init__(self, path: Path, say: Say, lock: FileLock | None = None, *, overwrite: bool = False) -> None:
         self.path = path
         self._say = say
         self._lock = lock
-        self._begun = False
+        self._overwrite = overwrite
+        self.begun = self._new = False
         self._waiting: list[str] = []
 
     def begin(self, recipe: Recipe) -> None:
-        """Write the recipe: from now on the folder is a run. Until then a mistake leaves nothing behind."""
+        """Write the recipe: from now on the folder is a run. Until then a mistake leaves it as it was."""
+        if self._overwrite:
+            _empty(self.path)
         if not (self.path / "recipe.yaml").is_file():
             with write_whole(self.path / "recipe.yaml") as file:
                 file.write(to_yaml(recipe))
-        self._begun = True
+            self._new = True
+        self.begun = True
         waiting, self._waiting = self._waiting, []
         self._log(waiting)
 
     def say(self, text: str) -> None:
         self._say(text)
-        if self._begun:
+        if self.begun:
             self._log([text])
         else:
             self._waiting.append(text)
@@ -93,20 +99,34 @@ class RunDir:
         with write_whole(self.path / DONE) as file:
             file.write(time.strftime("%Y-%m-%dT%H:%M:%S%z") + "\n")
 
+    def work(self) -> Path:
+        """The name of a folder for what a library writes on its way; ``release`` removes it."""
+        shutil.rmtree(self.path / WORK, ignore_errors=True)  # of a run that was killed
+        return self.path / WORK
+
+    def withdraw(self) -> None:
+        """Take back what ``begin`` wrote, where nothing was learned yet: it would block the corrected recipe."""
+        names = {child.name for child in _content(self.path)} if self._new else set()
+        if names <= _BEGUN:
+            for name in names:
+                (self.path / name).unlink()
+
     def release(self) -> None:
         """Give the folder back; a run that never began leaves no folder."""
         if self._lock is not None:
+            shutil.rmtree(self.path / WORK, ignore_errors=True)
             _unlock(self._lock, self.path)
 
 
 def open_run(path: Path, recipe: Recipe, say: Say, *, overwrite: bool) -> tuple[RunDir, bool]:
     """The run directory for ``recipe``, and whether an earlier run is continued. Call ``begin`` before writing to it.
 
-    Raises InputError for a finished run, a run of another recipe, and a folder that holds something else.
+    Raises InputError for a finished run, a run of another recipe, and a folder that holds something else. A run to
+    ``overwrite`` stays until ``begin``.
     """
     lock = _lock(path)
     try:
-        return RunDir(path, say, lock), _continues(path, recipe, overwrite)
+        return RunDir(path, say, lock, overwrite=overwrite), _continues(path, recipe, overwrite)
     except BaseException:
         _unlock(lock, path)
         raise
@@ -114,17 +134,13 @@ def open_run(path: Path, recipe: Recipe, say: Say, *, overwrite: bool) -> tuple[
 
 def _continues(path: Path, recipe: Recipe, overwrite: bool) -> bool:
     old = path / "recipe.yaml"
-    if overwrite and _content(path):
-        if not old.is_file():
-            raise InputError(
-                f"`{path}` is no run directory, so it is not overwritten", "name another folder: --out DIR"
-            )
-        for child in _content(path):
-            shutil.rmtree(child) if child.is_dir() else child.unlink()
     if not _content(path):
         return False
     if not old.is_file():
-        raise InputError(f"`{path}` is not empty and no run directory", "name another folder: --out DIR")
+        what = "is no run directory, so it is not overwritten" if overwrite else "is not empty and no run directory"
+        raise InputError(f"`{path}` {what}", "name another folder: --out DIR")
+    if overwrite:
+        return False
     changed = differing(strict_yaml.loads(old.read_text(encoding="utf-8"))[0], strict_yaml.loads(to_yaml(recipe))[0])
     if changed:
         listed = "\n  ".join(changed)
@@ -147,7 +163,13 @@ def _unlock(lock: FileLock, path: Path) -> None:
 
 
 def _content(path: Path) -> list[Path]:
-    return [child for child in path.iterdir() if child.name != LOCK]
+    return [child for child in path.iterdir() if child.name not in (LOCK, WORK)]
+
+
+def _empty(path: Path) -> None:
+    """Remove an old run, its recipe last: what is left where this is cut short is still a run to overwrite."""
+    for child in sorted(_content(path), key=lambda child: child.name == "recipe.yaml"):
+        shutil.rmtree(child) if child.is_dir() else child.unlink()
 
 
 def _lock(path: Path) -> FileLock:

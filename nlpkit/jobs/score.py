@@ -11,7 +11,7 @@ from typing import Any
 import nlpkit
 from nlpkit.data import formats, load
 from nlpkit.data.files import Strictly, read_lines
-from nlpkit.errors import InputError
+from nlpkit.errors import InputError, counted
 from nlpkit.jobs.rundir import Say
 from nlpkit.metrics import edits, significance, translation
 from nlpkit.metrics.significance import Array
@@ -88,7 +88,8 @@ def same_rows(gold: Answers, other: Answers) -> None:
         longer = gold if ours > theirs else other
         at = longer.lines[min(ours, theirs)] or min(ours, theirs) + 1
         raise InputError(
-            f"`{gold.name}` has {ours} rows and `{other.name}` {theirs}: line {at} of `{longer.name}` has no partner",
+            f"`{gold.name}` has {counted(ours, 'row')} and `{other.name}` {theirs}: "
+            f"line {at} of `{longer.name}` has no partner",
             "score files with a line for each segment; an empty line is an empty answer",
         )
 
@@ -197,7 +198,8 @@ def _warn(name: str, guess: Sequence[str], refs: translation.Refs, forms: dict[s
         )
     cut = sum(text.endswith(" .") for text in guess)
     if 2 * cut > len(guess) and 2 * sum(row[0].endswith(" .") for row in refs) <= len(guess):
-        say(f"note: {cut} lines of `{name}` end in ` .` and most of the gold does not: are its words still apart?")
+        end = counted(cut, "line", "end")
+        say(f"note: `{name}`: {end} in ` .` and most of the gold does not: are its words still apart?")
 
 
 def score(

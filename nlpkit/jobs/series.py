@@ -16,7 +16,7 @@ from nlpkit.config.recipe import Recipe, to_yaml
 from nlpkit.data.files import write_json
 from nlpkit.data.overlap import key
 from nlpkit.data.rows import Row
-from nlpkit.errors import InputError
+from nlpkit.errors import InputError, counted
 from nlpkit.jobs import plots
 from nlpkit.jobs import train as job
 from nlpkit.jobs.finish import brief
@@ -160,7 +160,9 @@ def _parts(rows: Sequence[Row], count: int, seed: int) -> list[int]:
                 part[name] = at % count
                 at += 1
     if at < count:
-        raise InputError(f"{at} different rows cannot be parted into {count} folds", f"evaluate.folds={max(2, at)}")
+        raise InputError(
+            f"{counted(at, 'different row')} cannot be parted into {count} folds", f"evaluate.folds={max(2, at)}"
+        )
     return [part[name] for name in names]
 
 

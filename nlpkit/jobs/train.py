@@ -11,8 +11,9 @@ from typing import Any
 
 from nlpkit.config.recipe import WHOLE, Recipe
 from nlpkit.data.rows import Row
-from nlpkit.errors import InputError, Preempted
+from nlpkit.errors import InputError, Preempted, RunError, counted
 from nlpkit.jobs import whole
+from nlpkit.jobs.evaluate import language
 from nlpkit.jobs.finish import brief, finish
 from nlpkit.jobs.predict import fill
 from nlpkit.jobs.prepare import Data, Tick, begin, load_data, ready
@@ -69,13 +70,15 @@ def train(
                 say(f"note: {note}")
             data = change(load_data(recipe, data_dir, say))
             task = ready(recipe, data, say)
-            if session.main:
-                begin(run, recipe, data, session.device, session.world)
             _build(session, task, data, say)
+            _check_languages(session, task, data, say)
             loop = _Training(recipe, run, session, task, data, signals, say, tick)
             loop.resume(continued)
             loop.stages()
             return loop.finish()
+        except (InputError, RunError):
+            run.withdraw()
+            raise
         finally:
             run.release()
 
@@ -106,6 +109,22 @@ def _build(session: Any, task: Task, data: Data, say: Say) -> None:
     session.build_pairs(task.labels, both, say, symbols=task.symbols, names=getattr(task.options, "codes", {}))
 
 
+def _check_languages(session: Any, task: Task, data: Data, say: Say) -> None:
+    """Tell languages of dev and test pairs that training never shows; InputError where the model cannot be asked."""
+    if not isinstance(task, PairTask):
+        return
+    learned = {(row.lang, row.target_lang) for stage in data.train for row in stage}
+    for name, rows in (("dev", data.dev), ("test", data.test)):
+        firsts = {languages: row for row in reversed(rows) if (languages := (row.lang, row.target_lang)) not in learned}
+        if firsts:
+            named = ", ".join(sorted(language(row) for row in firsts.values()))
+            say(f"note: {name} has languages that training never shows: {named}")
+        try:
+            task.encode(list(firsts.values()), session.tokenizer, session.max_length, learn=False)
+        except InputError as error:
+            raise InputError(f"{name}: {error.message}", "learn these languages, or leave such rows out") from None
+
+
 class _Training:
     """The moving parts of one run."""
 
@@ -125,6 +144,7 @@ class _Training:
         """Go on from the newest whole checkpoint whose best weights are whole too."""
         if not continued:
             return
+        self._begin()
         found = self.session.newest(self.folder, self.say)
         if found is None:
             self.say("continuing: no checkpoint yet, starting from the beginning")
@@ -132,11 +152,15 @@ class _Training:
         state = State(**self.session.restore(found))
         if state.world != self.session.world:
             raise InputError(
-                f"the run was begun with {state.world} processes, this is {self.session.world}",
+                f"the run was begun with {counted(state.world, 'process')}, this is {self.session.world}",
                 "use the same number, or --overwrite",
             )
         self.state = state
         self.say(f"continuing from `{found}`")
+
+    def _begin(self) -> None:
+        if self.session.main:
+            begin(self.run, self.recipe, self.data, self.session.device, self.session.world)
 
     def save(self) -> None:
         self.session.checkpoint(self.folder, asdict(self.state))
@@ -172,16 +196,18 @@ class _Training:
         if state.step == 0:
             rows = self.data.train[state.stage]
             more = len(features) - sum(bool(row.tokens) for row in rows)
-            windows = f"; long rows add {more} windows" if more > 0 else ""
+            windows = f"; long rows add {counted(more, 'window')}" if more > 0 else ""
             if self.task.head == "pairs" and more < 0:
-                count = "1 pair is" if more == -1 else f"{-more} pairs are"
+                count = counted(-more, "pair", "are")
                 windows = f"; {count} left out: blank, or over {self.session.max_length} pieces"
-            self.say(f"stage {stage.name}: {len(rows)} rows, {len(steps)} steps, {per_epoch} an epoch{windows}")
+            size, length = counted(len(rows), "row"), counted(len(steps), "step")
+            self.say(f"stage {stage.name}: {size}, {length}, {per_epoch} an epoch{windows}")
         self.session.begin(stage)
         if state.pending and self._evaluate(stage):
             return
         loss = tokens = 0.0
         for info in self.session.fit(features, steps, state.step, stage, recipe.seed + state.stage, self.say):
+            self._begin()
             state.step, state.done = info.step, state.done + 1
             loss, tokens = loss + info.loss * info.tokens, tokens + info.tokens
             self.tick(info.step, len(steps), f"loss {info.loss:.4f}")
@@ -237,7 +263,7 @@ class _Training:
         state.pending = False
         self.save()
         if stage.patience and state.without_gain >= stage.patience:
-            self.say(f"no gain in {stage.patience} evaluations: stage {stage.name} ends")
+            self.say(f"no gain in {counted(stage.patience, 'evaluation')}: stage {stage.name} ends")
             return True
         return False
 
@@ -277,6 +303,7 @@ def dry_run(recipe: Recipe, *, data_dir: Path | None = None, say: Say = lambda _
 
     session = Session(recipe)
     _build(session, task, data, say)
+    _check_languages(session, task, data, say)
     for number, stage in enumerate(recipe.stages):
         features = task.encode(data.train[number], session.tokenizer, session.max_length, learn=True)
         steps, per_epoch = session.plan(features, stage, recipe.seed, data.sources[number])

@@ -10,7 +10,7 @@ from typing import Any
 
 from nlpkit.config.recipe import CrfScratch, HashedScratch, NgramScratch, Recipe
 from nlpkit.data.rows import Row, TokenRow
-from nlpkit.errors import InputError
+from nlpkit.errors import InputError, RunError
 from nlpkit.jobs.finish import finish
 from nlpkit.jobs.predict import fill_whole
 from nlpkit.jobs.prepare import Data, Tick, begin, load_data, ready
@@ -41,16 +41,24 @@ def train(
             data = change(load_data(recipe, data_dir, say))
             task = ready(recipe, data, say)
             check(recipe)
-            begin(run, recipe, data, "cpu", 1)
             if continued:
                 say(f"the family {recipe.model.family} keeps no checkpoints: training begins again")
-            model = learn(recipe, task, data, run.path / "work", signals, say, tick)
+
+            def step(done: int, total: int, text: str) -> None:
+                begin(run, recipe, data, "cpu", 1)
+                tick(done, total, text)
+
+            model = learn(recipe, task, data, run.work(), signals, say, step)
+            begin(run, recipe, data, "cpu", 1)  # where nothing was counted
             say(f"model: {model.weights():,} weights")
             return finish(
                 run, recipe, task, data, lambda rows: fill_whole(task, rows, model, signals.poll), model.save,
                 max_length=0, say=say, metrics={"seconds": round(time.monotonic() - began, 1)},
                 adjusted=_adjusted(model),
             )  # fmt: skip
+        except (InputError, RunError):
+            run.withdraw()
+            raise
         finally:
             run.release()
 

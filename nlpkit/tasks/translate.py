@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from nlpkit.data.rows import PairRow
+from nlpkit.errors import counted
 from nlpkit.metrics import translation
 from nlpkit.metrics.significance import Array
 from nlpkit.tasks.base_pairs import PairTask, right, said
@@ -15,6 +16,7 @@ from nlpkit.tasks.base_pairs import PairTask, right, said
 
 class Translate(PairTask):
     main_metric = "bleu"
+    reported = ("bleu", "bleu_lower", "chrf")
     unit = "segment"
     statistic = staticmethod(translation.bleu_of)
 
@@ -60,11 +62,11 @@ class Translate(PairTask):
         result = [
             f"BLEU {scores['bleu']:.2f}  (95 %: {low:.2f} to {high:.2f})  lower-cased {scores['bleu_lower']:.2f}",
             f"chrF {scores['chrf']:.2f}  (95 %: {least:.2f} to {most:.2f})  lower-cased {scores['chrf_lower']:.2f}",
-            f"{scores['rows']} segments, length ratio {scores['length_ratio']:.3f}, "
+            f"{counted(scores['rows'], 'segment')}, length ratio {scores['length_ratio']:.3f}, "
             f"{scores['exact']:.1%} as the reference",
         ]
         if scores["empty"]:
-            result.append(f"{scores['empty']} answers are empty")
+            result.append(f"{counted(scores['empty'], 'answer', 'are')} empty")
         return [*result, *dict.fromkeys(scores["signatures"].values())]
 
 

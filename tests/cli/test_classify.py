@@ -41,7 +41,7 @@ def test_one_line_out_for_each_line_in(cli: Cli, model: str) -> None:
     cells = [line.split("\t") for line in lines]
     assert all(len(row) == 3 for row in cells)
     assert [cells[at][1] for at in (0, 1, 4)] == ["liked", "", "not liked"]
-    assert "1 texts held tabs or line breaks" in found.err
+    assert "1 text held tabs or line breaks" in found.err
     assert "is not UTF-8" in found.err
     data = [json.loads(x) for x in cli("classify", "-m", model, "--to", "jsonl", stdin=NASTY).out.split("\n")[:-1]]
     assert [row.get("label", "") for row in data] == [row[1] for row in cells]
@@ -173,7 +173,7 @@ def test_data_check_and_convert_of_sets_of_labels(cli: Cli, tmp_path: Path) -> N
     other.write_text("text\tlabels\nThe same words here!\ta|b\n", encoding="utf-8")
     found = cli("data", "check", "--texts", str(path), str(other))
     assert found.code == 0
-    assert f"{other}:2: warning: 1 of 1 texts are nearly" in found.out
+    assert f"{other}:2: warning: 1 of 1 text is nearly" in found.out
     assert cli("data", "convert", str(other), "--texts", "--to", "jsonl").out == (
         json.dumps({"id": "1", "text": "The same words here!", "labels": ["a", "b"]}) + "\n"
     )

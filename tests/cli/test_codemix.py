@@ -104,7 +104,7 @@ def test_texts_are_predicted(cli: Cli, tmp_path: Path) -> None:
         assert set(found["languages"]) == {"hin_Latn", "eng_Latn"}
     told = cli("codemix", "stats", "--words", "--only", "hin_Latn,eng_Latn", stdin=f"{text}\n".encode())
     assert told.out.endswith("really/eng_Latn good/eng_Latn\n")
-    assert "the words of 1 rows had no labels" in told.err
+    assert "the words of 1 row had no labels" in told.err
     other = json.dumps({"tweet": text, "text": ""}).encode()
     args = ("--from", "jsonl", "--column", "text=tweet", "--to", "jsonl", "--only", "hin_Latn,eng_Latn")
     assert json.loads(cli("codemix", "stats", *args, stdin=other).out)["words"] == 9
@@ -153,7 +153,7 @@ BAD = {
     "list.jsonl": ("[]\n", ":1: not a JSON object"),
     "broken.jsonl": ('{"tokens"\n', ":1: not JSON"),
     "words.conll": ("hello\nyar\n", ":1: `hello` has no label"),
-    "columns.conll": ("a\ten\nb\n", ":2: 1 columns, 2 expected"),
+    "columns.conll": ("a\ten\nb\n", ":2: 1 column, 2 expected"),
     "unequal.tsv": ("tokens\tlid\na b\ten\n", ":2: words and labels differ in number"),
     "headless.tsv": ("a\ten\nb\thi\n", ":2: neither labels nor `tgt` or `text`"),
     "head.tsv": ("tokens\tlid\n", "is empty: it has no rows"),

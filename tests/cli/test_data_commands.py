@@ -66,8 +66,7 @@ def test_errors_are_told_by_line_with_a_fix_and_exit_code_1(cli: Cli, good: str)
     result = cli("data", "check", "bad.conll")
     assert result.code == 1
     assert (
-        "bad.conll:2: error: 1 columns, 2 expected (cut at tabs)  [give every token line the same columns]"
-        in result.out
+        "bad.conll:2: error: 1 column, 2 expected (cut at tabs)  [give every token line the same columns]" in result.out
     )
     assert "bad.conll:4: error: `X-PER` is no IOB2 tag" in result.out
     assert result.err.startswith("error: ")
@@ -90,10 +89,10 @@ def test_check_reads_stdin(cli: Cli) -> None:
 def test_many_problems_of_a_kind_are_shortened_unless_asked(cli: Cli, good: str) -> None:
     written("bad.conll", "Juma\tB-PER\n" * 20 + "went\n" * 9 + "\n")
     short = cli("data", "check", "bad.conll")
-    assert short.out.count(": error: 1 columns") == 5
+    assert short.out.count(": error: 1 column") == 5
     assert "bad.conll: 4 more of `columns` (--all shows them)" in short.out
     everything = cli("data", "check", "bad.conll", "--all")
-    assert everything.out.count(": error: 1 columns") == 9
+    assert everything.out.count(": error: 1 column") == 9
     assert "more of" not in everything.out
 
 
@@ -162,7 +161,7 @@ def test_stats_of_a_card_count_languages(cli: Cli) -> None:
 def test_stats_say_that_a_file_has_errors(cli: Cli, good: str) -> None:
     written("bad.conll", "Juma\tB-PER\nwent\n\n")
     result = cli("data", "stats", "bad.conll")
-    assert "errors: nlpkit data check bad.conll" in result.err
+    assert "note: 1 error: nlpkit data check bad.conll" in result.err
 
 
 # -- convert

@@ -35,7 +35,7 @@ def test_faults_are_named_by_line_and_fail(cli: Cli) -> None:
     Path("t.sw").write_text("Habari\n", encoding="utf-8")
     result = cli("data", "check", "t.{en,sw}")
     assert result.code == 1
-    assert "t.{en,sw}:2: error: `t.en` has 2 lines, `t.sw` has 1 lines: line 2 has no partner" in result.out
+    assert "t.{en,sw}:2: error: `t.en` has 2 lines, `t.sw` has 1 line: line 2 has no partner" in result.out
     assert cli("data", "check", "t.{en,fr}").err.startswith("error: no file or card `t.fr`")
 
 
@@ -50,7 +50,7 @@ def test_test_rows_that_stand_in_the_training_rows_are_noticed(cli: Cli) -> None
     Path("b.tsv").write_text("src\ttgt\tsrc_lang\ttgt_lang\nnew\thabari!\teng\tswh\n", encoding="utf-8")
     result = cli("data", "check", "--pairs", "a.tsv", "b.tsv")
     assert result.code == 0
-    assert "b.tsv:2: warning: 1 pairs of 1 have a side that stands in `a.tsv` too" in result.out
+    assert "b.tsv:2: warning: 1 of 1 pair has a side that stands in `a.tsv` too" in result.out
 
 
 def test_stats_of_pairs(cli: Cli) -> None:

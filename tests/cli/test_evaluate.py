@@ -222,3 +222,21 @@ def test_a_hugging_face_folder_without_bundle_json_is_evaluated_too(cli: Cli, ti
 def test_a_lower_precision_scores_nearly_the_same(cli: Cli, tiny_model: Path, precision: str) -> None:
     write_toy(Path("toy.conll"), 12)
     assert scores(cli, str(tiny_model), "--gold", "toy.conll", "--precision", precision)["f1"] > 0.9
+
+
+def test_pairs_of_another_task_are_refused(cli: Cli, tmp_path: Path) -> None:
+    refused = cli("evaluate", str(places.model("translate")), "--card", "samples_g2p")
+    assert refused.code == 2
+    assert "card `samples_g2p` names no target language, so it holds nothing for translate" in refused.err
+    pairs = written("pairs.tsv", "src\ttgt\tsrc_lang\ttgt_lang\ncat\tchat\teng\tfra\n")
+    words = written("words.tsv", "src\ttgt\tsrc_lang\ncat\tk a t\teng\n")
+    refused = cli("evaluate", "--task", "g2p", "--gold", pairs, "--guess", pairs)
+    assert refused.code == 2
+    assert "the file holds translations (eng>fra), which are not for g2p" in refused.err
+    for task, path in (("g2p", words), ("translate", words), ("translate", pairs)):  # a file may name no language
+        assert cli("evaluate", "--task", task, "--gold", path, "--guess", path).code == 0
+
+
+def test_one_row_is_not_rows(cli: Cli) -> None:
+    one, two = written("one.conll", "a O\n\n"), written("two.conll", "a O\n\nb O\n\n")
+    assert "1 gold row and 2 guessed rows" in cli("evaluate", "--task", "pos", "--gold", one, "--guess", two).err

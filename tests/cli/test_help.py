@@ -18,6 +18,8 @@ import nlpkit
 from nlpkit.cli.app import app
 from nlpkit.config import card as cards
 from nlpkit.config import recipe as recipes
+from nlpkit.data import formats
+from nlpkit.jobs import codemix_stats, score
 
 ROOT = Path(__file__).parent.parent.parent
 TOP: Any = get_command(app)
@@ -74,6 +76,28 @@ def test_every_option_and_argument_is_explained(path: tuple[str, ...]) -> None:
         command = command.commands[name]
     for parameter in command.params:
         assert getattr(parameter, "help", None), f"{parameter.name} has no help"
+
+
+ALL = {name for names in formats.READ.values() for name in names}
+READ = {
+    "ner": {*formats.READ["tokens"]}, "pos": {*formats.READ["tokens"]},
+    "classify": {*formats.READ["texts"]}, "langid": {*formats.READ["texts"]},
+    "translate": {*formats.READ["pairs"]}, "g2p": {*formats.READ["pairs"]}, "codemix make": {*formats.READ["pairs"]},
+    "codemix stats": {*codemix_stats.READ}, "score": {*score.READ},
+    "evaluate": ALL - {"text"},  # plain text holds no right answers
+    "data check": ALL, "data stats": ALL, "data convert": ALL,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READ)
+def test_from_names_the_formats_that_the_command_reads(name: str) -> None:
+    command = TOP
+    for part in name.split():
+        command = command.commands[part]
+    (option,) = (parameter for parameter in command.params if "--from" in parameter.opts)
+    listed = option.help.removeprefix("Format read: ").partition(".")[0].split(", ")
+    assert len(listed) == len({*listed})
+    assert {*listed} == READ[name]
 
 
 @pytest.mark.parametrize("path", PATHS, ids=NAMES)

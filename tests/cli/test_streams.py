@@ -177,7 +177,7 @@ def test_training_writes_the_path_alone_to_stdout(cli: Cli, tmp_path: Path) -> N
     command = ["train", "ner", *TINY, f"data.train={tmp_path / 'train.conll'}", "stages.0.steps=1"]
     loud = cli(*command, "--out", str(tmp_path / "loud"))
     assert loud.out == f"{tmp_path / 'loud' / 'model'}\n"
-    assert "1 steps" in loud.err
+    assert "8 rows, 1 step, 2 an epoch" in loud.err
     assert loud.err.rstrip().split("\n")[-1].startswith("next: nlpkit ner --model")
     assert "\x1b" not in loud.err
     assert "\r" not in loud.err
@@ -246,6 +246,26 @@ def test_a_pipe_that_is_closed_before_a_short_output_is_quiet_too() -> None:
     done = shell("$NLPKIT data list | (exec 0<&-; sleep 0.1)")
     assert done.stderr == b""
     assert done.returncode == 141
+
+
+@pytest.mark.parametrize("command", ["translate --engine torch", "ner", "langid"])
+def test_a_stream_that_is_closed_is_one_error(command: str, tmp_path: Path) -> None:
+    path = tmp_path / "in.txt"
+    path.write_text("Juma went home\n", encoding="utf-8")
+    for closed in (f"$NLPKIT {command} '{path}' >&-", f"$NLPKIT {command} <&-"):
+        done = shell(closed)
+        assert (done.returncode, done.stdout) == (3, b"")
+        assert done.stderr.decode().splitlines() == [
+            "error: reading or writing failed: Bad file descriptor",
+            "hint: is stdin or stdout closed?",
+        ]
+    done = shell(f"$NLPKIT {command} '{path}' <&- 2>&-")
+    assert (done.returncode, done.stdout.count(b"\n")) == (0, 1)
+
+
+def test_head_ends_a_translation_quietly() -> None:
+    done = shell("$NLPKIT translate --engine torch --greedy | head -1", b"Hello.\n" + b"\n" * 70000)
+    assert (done.returncode, done.stdout.count(b"\n"), done.stderr) == (141, 1, b"")
 
 
 def test_output_is_utf8_with_line_feeds_whatever_the_locale() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from toy_translate import RNN, write
 
 from nlpkit.cli.prompt import ask
 from nlpkit.config.decoding import Decoding
+from nlpkit.data import formats
+from nlpkit.errors import counted
 from nlpkit.jobs.predict import Predictor
 
 Cli = Callable[..., Any]
@@ -170,3 +173,49 @@ def test_words_are_pronounced_by_one_model_or_two(cli: Cli, tmp_path: Path) -> N
     assert cli("g2p", *models, "-t", "samaki").out == "s a m a k i\n"
     other = cli("g2p", models[1], "-m", models[1], "-t", "x")
     assert other.code == 2
+
+
+def test_the_formats_in_the_help_are_those_that_are_read(cli: Cli) -> None:
+    for command in ("translate", "g2p"):
+        text = " ".join(cli(command, "--help").out.split())
+        told = re.search(r"Format read: ([a-z, ]+)\.", text)
+        assert told is not None
+        assert set(told[1].split(", ")) == set(formats.READ["pairs"])
+
+
+def test_a_path_mistyped_is_first_of_all_no_folder(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    for engine in ("auto", "torch"):
+        found = cli("translate", "--engine", engine, "--model", "runz/model", "-t", "x")
+        assert found.code == 3
+        assert found.err.startswith("error: no folder `runz/model` here, and: ")
+        assert "check its path" in found.err
+
+
+def test_one_of_something_is_told_as_one(cli: Cli, pair_model: Path) -> None:
+    found = cli("translate", "-m", str(pair_model), "-t", "😀", "--max-length", "1")
+    assert "note: 1 text holds characters that" in found.err
+    both = cli("translate", "-m", str(pair_model), "-t", "😀", "-t", "猫")
+    assert "note: 2 texts hold characters that" in both.err
+
+
+@pytest.mark.parametrize(
+    ("number", "more", "text"),
+    [
+        (0, ("row",), "0 rows"),
+        (1, ("row",), "1 row"),
+        (2, ("process",), "2 processes"),
+        (2, ("entity",), "2 entities"),
+        (1, ("text", "have"), "1 text has"),
+        (2, ("text", "have"), "2 texts have"),
+        (1, ("row", "repeat"), "1 row repeats"),
+    ],
+)
+def test_nouns_and_verbs_follow_the_number(number: int, more: tuple[str, ...], text: str) -> None:
+    assert counted(number, *more) == text
+
+
+def test_of_some_the_noun_follows_all_and_the_verb_the_some() -> None:
+    assert counted(1, "row", "are", of=2) == "1 of 2 rows is"
+    assert counted(1, "row", "are", of=1) == "1 of 1 row is"
+    assert counted(2, "pair", of=3) == "2 of 3 pairs"

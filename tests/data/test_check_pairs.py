@@ -50,7 +50,7 @@ def test_lengths_that_do_not_go_together() -> None:
 
 
 def test_copies() -> None:
-    assert only(*GOOD, ("Jos", "JOS ")) == ("copy", 31, "1 pairs have two equal sides, first that of line 31")
+    assert only(*GOOD, ("Jos", "JOS ")) == ("copy", 31, "1 pair has two equal sides, first that of line 31")
 
 
 def test_pairs_that_come_again_and_sources_with_another_target() -> None:
@@ -71,7 +71,7 @@ def test_sides_in_another_language() -> None:
     assert problems(pair, lang="eng", target_lang="swh") == []
     assert only(pair, pair[::-1], lang="eng", target_lang="swh") == (
         "other-language", 2,
-        "1 pairs have a side that is not in its language, first that of line 2: `swh_Latn`, not `eng`",
+        "1 pair has a side that is not in its language, first that of line 2: `swh_Latn`, not `eng`",
     )  # fmt: skip
     assert list(check_pairs.problems("f", rows(pair[::-1], lang="eng"))) == []
 
@@ -87,7 +87,7 @@ def test_sides_that_stand_in_an_earlier_file() -> None:
     ]
     ((where, problem),) = check_pairs.across([("train", train), ("test", test)])
     assert (where, problem.line, problem.code) == ("test", 1, "overlap")
-    assert problem.what == "3 pairs of 5 have a side that stands in `train` too, first that of line 1"
+    assert problem.what == "3 of 5 pairs have a side that stands in `train` too, first that of line 1"
     assert list(check_pairs.across([("train", train)])) == []
 
 

@@ -176,12 +176,12 @@ def test_tabs_at_the_end_of_a_line_are_dropped_with_a_warning(collect) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("a B-X\nb O\nc\n", "f:3: 1 columns, 2 expected (cut at blanks)"),
-        ("a\tO\nb\tO\nc O\n", "f:3: 1 columns, 2 expected (cut at tabs)"),
+        ("a B-X\nb O\nc\n", "f:3: 1 column, 2 expected (cut at blanks)"),
+        ("a\tO\nb\tO\nc O\n", "f:3: 1 column, 2 expected (cut at tabs)"),
         ("a O\nb O\n\nc N O\n", "f:4: 3 columns, 2 expected (cut at blanks)"),
         ("a\tN\tO\nb\tN\tO\nc\tO\n", "f:3: 2 columns, 3 expected (cut at tabs)"),
         ("a\tO\nb\tO\nc\tO\tmore\n", "f:3: 3 columns, 2 expected (cut at tabs)"),
-        ("a O\nb O\n\u00a0\n", "f:3: 1 columns, 2 expected (cut at blanks)"),
+        ("a O\nb O\n\u00a0\n", "f:3: 1 column, 2 expected (cut at blanks)"),
     ],
 )
 def test_a_wrong_number_of_columns_is_an_error_by_line(refused, content: str, message: str) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlpkit.data.rows import TokenRow, surface
-from nlpkit.errors import InputError
+from nlpkit.errors import InputError, counted
 
 TREE = """\
 # newdoc id = d1
@@ -147,11 +147,11 @@ def test_glued_sentences_are_noticed(collect) -> None:
 @pytest.mark.parametrize("fields", [1, 7, 9, 11])
 def test_a_wrong_number_of_columns_is_an_error_by_line(refused, fields: int) -> None:
     bad = "\t".join(["2", "x", *["_"] * 9][:fields])
-    assert refused(f"{word(1)}{bad}\n\n", "conllu") == f"f:2: {fields} columns, 10 expected (cut at tabs)"
+    assert refused(f"{word(1)}{bad}\n\n", "conllu") == f"f:2: {counted(fields, 'column')}, 10 expected (cut at tabs)"
 
 
 def test_blanks_instead_of_tabs_are_an_error(refused) -> None:
-    assert refused(word(1).replace("\t", " ") + "\n", "conllu").startswith("f:1: 1 columns, 10 expected")
+    assert refused(word(1).replace("\t", " ") + "\n", "conllu").startswith("f:1: 1 column, 10 expected")
 
 
 @pytest.mark.parametrize(

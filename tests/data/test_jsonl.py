@@ -138,10 +138,10 @@ def test_offsets_in_utf16_units_are_noticed(refused) -> None:
 @pytest.mark.parametrize(
     ("given", "what"),
     [
-        ({"tokens": ["a", "b"], "tags": ["O"]}, "1 tags for 2 tokens"),
-        ({"tokens": ["a"], "tags": ["O", "O"]}, "2 tags for 1 tokens"),
-        ({"tokens": ["a"], "tags": []}, "0 tags for 1 tokens"),
-        ({"tokens": ["a"], "tags": "O"}, "tags for 1 tokens"),
+        ({"tokens": ["a", "b"], "tags": ["O"]}, "1 tag for 2 tokens"),
+        ({"tokens": ["a"], "tags": ["O", "O"]}, "2 tags for 1 token"),
+        ({"tokens": ["a"], "tags": []}, "0 tags for 1 token"),
+        ({"tokens": ["a"], "tags": "O"}, "tags for 1 token"),
         ({"tokens": ["a", "b"], "tags": [0, 3]}, "tags are not "),
         ({"tokens": ["a", "b"], "tags": ["O", None]}, "tags are not "),
         ({"tokens": ["a", "b"], "tags": ["O", ""]}, "tags are not "),

@@ -90,7 +90,7 @@ def test_a_report_of_ones_own_gets_the_problems(tmp_path: Path) -> None:
     [
         ("", "a.conll", "no rows in"),
         ("\n\n", "a.conll", "no rows in"),
-        ("Rani O\nbad\n", "a.conll", "a.conll:2: 1 columns"),
+        ("Rani O\nbad\n", "a.conll", "a.conll:2: 1 column"),
         ("Rani O\n", "a.txt", "looks like raw text"),
         ("[]\n", "a.jsonl", "a.jsonl:1: not a JSON object"),
     ],

@@ -81,7 +81,7 @@ def test_an_empty_target_is_none_and_one_column_has_none(tmp_path: Path) -> None
     [
         ("Hello\tHabari\n", {}, "a.tsv:1: no column `src`, there are `Hello`, `Habari`"),
         ("src\tother\nx\ty\n", {"tgt": "target"}, "a.tsv:1: no column `target`"),
-        ("src\ttgt\nHello\n", {}, "a.tsv:2: 1 columns, 2 in the first line"),
+        ("src\ttgt\nHello\n", {}, "a.tsv:2: 1 column, 2 in the first line"),
         ("src\ttgt\na\tb\tc\n", {}, "a.tsv:2: 3 columns, 2 in the first line"),
         ("src\tsrc\na\tb\n", {}, "a.tsv:1: two columns are called `src`"),
         (b"src\ttgt\ncaf\xe9\tx\n", {}, "a.tsv:2: byte 0xE9 at column 4 is not UTF-8"),

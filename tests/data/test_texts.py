@@ -51,7 +51,7 @@ def test_other_names_and_places_without_a_header(tmp_path: Path) -> None:
     [
         ("tweet\tlabel\nx\ty\n", {}, "a.tsv:1: no column `text`, there are `tweet`, `label`"),
         ("text\tx\nx\ty\n", {"label": "klass"}, "a.tsv:1: no column `klass`"),
-        ("text\tlabel\nx\n", {}, "a.tsv:2: 1 columns, 2 in the first line"),
+        ("text\tlabel\nx\n", {}, "a.tsv:2: 1 column, 2 in the first line"),
         ("text\tlabel\tcount\nx\ty\tmany\n", {}, "a.tsv:2: the count `many` is no number above 0"),
     ],
 )

@@ -20,9 +20,11 @@ from transformers import (
     pipeline,
 )
 
-from nlpkit.data.rows import TokenRow
+from nlpkit.config import bundle_info, places
+from nlpkit.data.rows import PairRow, TextRow, TokenRow
 from nlpkit.engine import bundle, encoders, pretrained
-from nlpkit.errors import InputError
+from nlpkit.errors import InputError, NlpkitError
+from nlpkit.jobs.models import facts
 from nlpkit.jobs.predict import Predictor
 from nlpkit.text.spans import to_spans
 
@@ -145,3 +147,49 @@ def test_lower_precision_still_tags(tiny_model: Path) -> None:
     plain = [row.tags for row in Predictor(str(tiny_model), device="cpu")(rows)]
     for precision in ("bf16", "int8"):
         assert [row.tags for row in Predictor(str(tiny_model), device="cpu", precision=precision)(rows)] == plain
+
+
+ODD = (None, 3, "x", [], {}, [3], True, -1)
+ROWS = {
+    "tokens": TokenRow("1", ("Juma", "went")),
+    "texts": TextRow("1", "Juma went"),
+    "pairs": PairRow("1", "Juma went"),
+}
+
+
+@pytest.mark.parametrize("task", ["ner", "langid", pytest.param("translate", marks=pytest.mark.slow)])
+def test_an_odd_value_in_bundle_json_is_one_error_that_names_the_key(tmp_path: Path, task: str) -> None:
+    folder = Path(shutil.copytree(places.model(task), tmp_path / task))
+    path = folder / "bundle.json"
+    info = json.loads(path.read_text())
+    keys = [(key,) for key in info]
+    keys += [(key, inner) for key in ("options", "calibration", "metrics") for inner in info.get(key, {})]
+    said: list[tuple[str, str]] = []
+    for *outer, last in keys:
+        for value in ODD:
+            changed = json.loads(json.dumps(info))
+            (changed[outer[0]] if outer else changed)[last] = value
+            path.write_text(json.dumps(changed))
+            try:
+                predictor = Predictor(str(folder))
+                list(predictor([ROWS[predictor.task.head]]))
+                facts(folder)
+            except NlpkitError as error:
+                said.append((last, error.message))
+    assert len(said) > 4 * len(info)
+    for key, message in said:
+        assert str(folder) in message
+        assert key in message or key in ("sha256", *info["options"])
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[3]", "3", "\udcff", '{"bundle": null}', "{}"])
+def test_a_bundle_json_that_is_no_object_of_keys_is_damaged(tmp_path: Path, text: str) -> None:
+    (tmp_path / "bundle.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(InputError, match="is damaged"):
+        bundle_info.read(tmp_path)
+
+
+def test_keys_of_other_versions_are_left_alone(tmp_path: Path, tiny_model: Path) -> None:
+    info = {**json.loads((tiny_model / "bundle.json").read_text()), "later": {"x": None}}
+    (tmp_path / "bundle.json").write_text(json.dumps(info))
+    assert bundle_info.read(tmp_path) == info

@@ -451,3 +451,25 @@ def test_a_conversion_that_was_damaged_is_made_again(folder: Path) -> None:
     path.write_bytes(good[:-50] + bytes(50))
     opened(folder)
     assert path.read_bytes() == good
+
+
+def test_a_signal_is_heard_between_two_batches(marian: Any) -> None:
+    _, pieces, model = marian
+    rows = sources(pieces, 64)
+    sizes: list[int] = []
+    run = model.translator.translate_batch
+
+    class Spy:
+        def translate_batch(self, part: list[Any], **more: Any) -> Any:
+            sizes.append(len(part) * max(map(len, part)))
+            return run(part, **more)
+
+    whole = texts(written(model, rows, pieces.begin("")))
+    kept, model.translator = model.translator, Spy()
+    try:
+        found = written(model, rows, pieces.begin(""), batch_tokens=160)
+    finally:
+        model.translator = kept
+    assert texts(found) == whole
+    assert len(sizes) > 4
+    assert max(sizes) <= 160 // Decoding().beam

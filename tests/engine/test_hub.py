@@ -170,7 +170,7 @@ def test_an_id_that_the_hub_does_not_have_is_one_clear_error(runs: Runs) -> None
     assert runs.missing.returncode == 3
     assert runs.missing.stdout == b""
     assert "Traceback" not in error
-    assert error.startswith("error: cannot load `acme/none` from the Hub: ")
+    assert error.startswith("error: no folder `acme/none` here, and: cannot load `acme/none` from the Hub: ")
     assert len(error.strip().split("\n")) == 2
     assert runs.asked["missing"]
 

@@ -2,12 +2,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import toy_translate
 from toy import TINY, write_toy
 
+from nlpkit.config import places
+from nlpkit.config.recipe import to_yaml
 from nlpkit.errors import InputError
+from nlpkit.jobs import train as jobs_train
 from nlpkit.jobs.predict import Predictor
 from nlpkit.jobs.prepare import load_recipe
 from nlpkit.jobs.train import dry_run, train
@@ -34,7 +39,7 @@ def test_the_toy_is_learned(tiny_run: Path) -> None:
 def test_a_run_directory_is_whole(tiny_run: Path) -> None:
     names = {path.name for path in tiny_run.iterdir()}
     wanted = {"recipe.yaml", "environment.json", "data.json", "log.txt", "log.jsonl", "metrics.json", "model", "DONE"}
-    assert wanted | {"predictions"} == names
+    assert wanted | {"gold", "predictions"} == names
     environment = json.loads((tiny_run / "environment.json").read_text())
     assert environment["packages"]["torch"]
     data = json.loads((tiny_run / "data.json").read_text())
@@ -113,7 +118,7 @@ def test_patience_ends_a_stage_and_the_best_weights_stay(tmp_path: Path) -> None
     said: list[str] = []
     checked = recipe(tmp_path, "stages.0.patience=1", "stages.0.epochs=30", "stages.0.lr=1e-9")
     model = train(checked, tmp_path / "run", say=said.append)
-    assert any("no gain in 1 evaluations" in text for text in said)
+    assert any("no gain in 1 evaluation:" in text for text in said)
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["best_step"] < 30
     assert model.is_dir()
 
@@ -229,3 +234,93 @@ def test_half_weights_are_scored_as_they_are_stored(tmp_path: Path) -> None:
 
     kinds = {str(tensor.dtype) for tensor in load_file(model / "model.safetensors").values()}
     assert kinds == {"torch.float16"}
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Callable[..., list[str]]:
+    """Train on toy pairs in a folder, with these overrides; what was said."""
+    files = toy_translate.write_toys(tmp_path)
+    path = toy_translate.recipe(tmp_path)
+
+    def run(*more: str) -> list[str]:
+        said: list[str] = []
+        wanted = [*files, *toy_translate.RNN, "stages.0.epochs=1", *more]
+        train(load_recipe(str(path), wanted), tmp_path / "run", say=said.append)
+        return said
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("wrong", "what"),
+    [
+        (f"model.base={places.model('ner')}", "is a model for ner of the kind nlpkit-bilstm, an encoder-decoder"),
+        ("data.train=long.jsonl", "no training pair fits"),
+        ("options.decoding.force=[猫]", "options.decoding: the model cannot write `猫`"),
+        ("options.decoding.script=Deva", "options.decoding: the model has no piece in the script `Deva`"),
+    ],
+)
+def test_a_run_that_is_refused_leaves_no_folder(
+    tmp_path: Path, pairs: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch, wrong: str, what: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    toy_translate.write(tmp_path / "long.jsonl", [{"src": "the cat " * 200, "tgt": "le chat"}] * 3)
+    with pytest.raises(InputError) as caught:
+        pairs(wrong)
+    assert what in caught.value.message
+    assert not (tmp_path / "run").exists()
+    pairs()
+    assert (tmp_path / "run" / "DONE").is_file()
+
+
+def test_a_run_that_was_there_before_is_not_taken_back(
+    tmp_path: Path, pairs: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise InputError("no")
+
+    (tmp_path / "run").mkdir()
+    path = toy_translate.recipe(tmp_path)
+    files = toy_translate.write_toys(tmp_path)
+    same = load_recipe(str(path), [*files, *toy_translate.RNN, "stages.0.epochs=1"])
+    (tmp_path / "run" / "recipe.yaml").write_text(to_yaml(same), encoding="utf-8")
+    monkeypatch.setattr(jobs_train, "_check_languages", refuse)
+    with pytest.raises(InputError, match="no"):
+        pairs()
+    assert (tmp_path / "run" / "recipe.yaml").is_file()
+
+
+def test_a_run_that_has_learned_something_is_kept(
+    tmp_path: Path, pairs: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise InputError("no")
+
+    monkeypatch.setattr(jobs_train, "finish", refuse)
+    with pytest.raises(InputError, match="no"):
+        pairs()
+    assert {"recipe.yaml", "checkpoints", "log.jsonl"} <= {path.name for path in (tmp_path / "run").iterdir()}
+
+
+def test_languages_that_training_never_shows_are_told(tmp_path: Path, pairs: Callable[..., list[str]]) -> None:
+    note = "note: dev has languages that training never shows: eng>deu, eng>yor"
+    rows = [{"src": "the cat", "tgt": "x", "src_lang": "eng", "tgt_lang": lang} for lang in ("deu", "yor", "fra")]
+    path = toy_translate.write(tmp_path / "other.jsonl", rows)
+    said = pairs(f"data.dev={path}")
+    assert said.index(note) < next(at for at, text in enumerate(said) if text.startswith("stage "))
+
+
+def test_a_language_of_dev_that_the_model_has_no_tag_for_is_found_before_the_first_step(
+    tmp_path: Path, pairs: Callable[..., list[str]]
+) -> None:
+    rows = [{"src": "the cat", "tgt": "x", "src_lang": "eng", "tgt_lang": lang} for lang in ("fra", "spa", "deu")]
+    learned = toy_translate.write(tmp_path / "two.jsonl", rows[:2] * 8)
+    dev = toy_translate.write(tmp_path / "three.jsonl", rows)
+    with pytest.raises(InputError, match=r"dev: row 3 \(line 3\): the model has no `<2deu>`"):
+        pairs(f"data.train={learned}", f"data.dev={dev}")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_translation_model_is_no_encoder_to_begin_from(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is a model for translate of the kind marian, an encoder of transformers"):
+        dry_run(recipe(tmp_path, f"model.base={places.model('translate')}"))

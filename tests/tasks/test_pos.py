@@ -50,7 +50,7 @@ def test_scores_in_words_tell_known_from_unknown() -> None:
     guess = [TokenRow("1", ("a", "b"), ("NOUN", "NOUN"), scores=(0.9, 0.6))]
     scores = task().score(gold, guess, {"a"}.__contains__)
     lines = Pos.lines(scores)
-    assert lines[0] == "1 rows, 2 words"
+    assert lines[0] == "1 row, 2 words"
     assert "accuracy 0.5000" in lines[1]
     assert lines[2] == "known words 1.0000  unknown words 0.0000  (50.0 % are unknown)"
     assert scores["ece"] == pytest.approx((0.1 + 0.6) / 2)
