@@ -18,6 +18,7 @@ from nlpkit.cli import (
     classify,
     codemix,
     data,
+    demo,
     doctor,
     evaluate,
     langid,
@@ -52,6 +53,8 @@ class _Commands(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args[:2] == ["train", "bpe"]:  # the one thing trained without a recipe
             args = ["bpe", "train", *args[2:]]
+        elif args[:1] == ["serve"]:
+            args = ["demo", *args[1:]]
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
@@ -92,6 +95,7 @@ app.command("langid")(langid.langid)
 app.command("translate")(translate.translate)
 app.command("g2p")(translate.g2p)
 app.add_typer(model.app, name="model")
+app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 
 

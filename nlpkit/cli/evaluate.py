@@ -172,7 +172,7 @@ def _draw(scores: dict[str, Any], folder: Path, name: str) -> None:
 
 
 def _print(scores: dict[str, Any], judge: Task, name: str, by: str | None) -> None:
-    from nlpkit.jobs.report import scores_table
+    from nlpkit.jobs.model_card import scores_table
 
     first, *rest = judge.lines(scores)
     print_lines([f"{name}: {first}", *rest])

@@ -217,5 +217,5 @@ def draw(named: Sequence[tuple[str, Corpus]], folder: Path, name: str) -> list[P
         ("switches", 1 + most // _BARS, [(label, corpus.switches) for label, corpus in named]),
     )
     for kind, width, series in pictures:
-        plots.histograms(series, TITLES[kind], width, folder / f"{name}-{kind}.svg")
+        plots.write(folder / f"{name}-{kind}.svg", plots.histograms(series, TITLES[kind], width))
     return [folder / f"{name}-{kind}.svg" for kind, *_ in pictures]

@@ -7,15 +7,15 @@ import re
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from nlpkit.config import strict_yaml
+from nlpkit.config import bundle_info, strict_yaml
 from nlpkit.config.explain import unknown
 from nlpkit.config.recipe import Source
-from nlpkit.data.rows import Row
+from nlpkit.data.rows import PairRow, Row
 from nlpkit.errors import InputError
 from nlpkit.jobs.evaluate import compare, language, load_gold
 from nlpkit.jobs.rundir import DONE, Say
@@ -24,6 +24,7 @@ from nlpkit.tasks import named
 from nlpkit.tasks.base import Task
 
 _SEED = re.compile(r"(?<=.)[-_.]?(seed)?[-_.]?\d+$")
+_SURE = 0.05  # a difference with a smaller p value is marked
 
 
 @dataclass
@@ -40,10 +41,19 @@ class Run:
         return self.path.resolve().name
 
     @cached_property
+    def info(self) -> dict[str, Any]:
+        """What bundle.json says of its model."""
+        return bundle_info.read(self.path / "model")
+
+    @cached_property
     def judge(self) -> Task:
         kind = named(self.recipe["task"])
-        labels = json.loads((self.path / "model" / "bundle.json").read_text(encoding="utf-8"))["labels"]
-        return kind(kind.Options.model_validate(self.recipe.get("options", {})), labels)
+        return kind(kind.Options.model_validate(self.recipe.get("options", {})), self.info["labels"])
+
+    @property
+    def has_answers(self) -> bool:
+        """Whether the run kept right answers; older versions did not."""
+        return any((self.path / "gold").glob(f"{self.split}.*"))
 
     @cached_property
     def answers(self) -> tuple[list[Row], list[Row]]:
@@ -53,14 +63,32 @@ class Run:
             found = sorted((self.path / folder).glob(f"{self.split}.*"))
             if not found:
                 raise InputError(f"`{self.path}` holds no {folder} of {self.split}", "train it again with this version")
-            source = Source.model_validate({"files": [str(found[0])], "format": found[0].suffix[1:]})
+            fmt = found[0].suffix[1:]
+            columns = self.info.get("columns", {}) if fmt == "conllu" else {}
+            source = Source.model_validate({"files": [str(found[0])], "format": fmt, "columns": columns})
             what = "gold" if folder == "gold" else "guessed"
             sides.append(load_gold(source, None, lambda _: None, self.recipe["task"], what))
-        return compare(sides[0], sides[1], self.judge, lambda _: None)
+        gold, guess = compare(sides[0], sides[1], self.judge, lambda _: None)
+        return gold, _scored(guess, found[0]) if found[0].suffix == ".jsonl" else guess
 
     @cached_property
     def counts(self) -> Any:
         return self.judge.counts(*self.answers)
+
+
+def _scored(rows: Sequence[Row], path: Path) -> list[Row]:
+    """Answers with the scores that stand beside them in their file; readers leave these to writers."""
+    with path.open(encoding="utf-8") as file:
+        found = [json.loads(line) for line in file if line.strip()]
+    scored = []
+    for row, data in zip(rows, found, strict=True):
+        score, scores = data.get("score"), data.get("scores")
+        if isinstance(row, PairRow):
+            row = replace(row, score=score)
+        elif scores is not None or score is not None:
+            row = row.with_scores([score] if scores is None else scores)
+        scored.append(row)
+    return scored
 
 
 def read(path: Path, split: str) -> Run:
@@ -167,3 +195,47 @@ def _against(
         ours if rows is None else ours[rows], theirs if rows is None else theirs[rows], judge.statistic
     )
     return {**found, "seeds": count}
+
+
+def cells(figures: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Head and rows of the table that ``table`` has the figures of; a part with a sure difference has a star."""
+    names = list(figures["rows"][0]["scores"])
+    parts = list(figures["parts"])
+    compared = any("against" in row for row in figures["rows"])
+    head = ["run", "seeds", *names, *parts, *(["difference", "95 %", "p"] if compared else [])]
+    scale = 2 if all(row["scores"][names[0]]["mean"] > 1 for row in figures["rows"]) else 4  # percent, or shares of 1
+
+    def number(value: float, sign: str = "") -> str:
+        return f"{value:{sign}.{scale}f}"
+
+    body = []
+    for row in figures["rows"]:
+        cells = [row["name"], str(len(row["runs"]))]
+        for name in names:
+            score = row["scores"][name]
+            cells.append(number(score["mean"]) + (f" ± {number(score['sd'])}" if "sd" in score else ""))
+        other = row.get("against")
+        for part in parts:
+            sure = other and other["parts"][part]["p"] < _SURE
+            cells.append(number(row["parts"][part]) + ("*" if sure else ""))
+        if compared and other:
+            cells += [number(other["difference"], "+"), f"{number(other['low'], '+')} to {number(other['high'], '+')}"]
+            cells.append(f"{other['p']:.3f}")
+        elif compared:
+            cells += ["", "", ""]
+        body.append(cells)
+    return head, body
+
+
+def notes(figures: dict[str, Any]) -> list[str]:
+    """What a reader of the table must know."""
+    lines = [f"{figures['task']}, {figures['split']} rows; {figures['signature']}"]
+    if figures["parts"]:
+        rows = ", ".join(f"{part} {count}" for part, count in figures["parts"].items())
+        lines.append(f"{figures['metric']} by {figures['by']} (rows: {rows})")
+    if figures["baseline"]:
+        lines.append(
+            f"difference to {figures['baseline']} with its interval (paired bootstrap) and p (paired permutation); "
+            f"* p < {_SURE}, of a part"
+        )
+    return lines

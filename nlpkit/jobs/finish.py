@@ -14,7 +14,7 @@ from nlpkit.data.files import write_whole
 from nlpkit.data.rows import Row
 from nlpkit.data.seen import Seen
 from nlpkit.engine import bundle
-from nlpkit.jobs import plots, report
+from nlpkit.jobs import model_card, plots
 from nlpkit.jobs.evaluate import score
 from nlpkit.jobs.prepare import Data
 from nlpkit.jobs.rundir import RunDir, Say
@@ -71,7 +71,7 @@ def finish(
     info = _info(recipe, task, data, scores, max_length)
     info |= facts or {}
     command = "nlpkit train recipe.yaml"  # as it lies in the run directory
-    card = report.model_card(recipe, info, data.record, scores, command)
+    card = model_card.model_card(recipe, info, data.record, scores, command)
     bundle.save(model, save, info, card, seen.to_bytes() if seen else None)
     run.write_json("metrics.json", {**metrics, **scores})
     run.done()
@@ -88,7 +88,7 @@ def _info(recipe: Recipe, task: Task, data: Data, scores: dict[str, Any], max_le
         "max_length": max_length,
         "languages": sorted({row.lang for stage in data.train for row in stage if row.lang}),
         "rows_by_language": dict(Counter(row.lang for stage in data.train for row in stage if row.lang)),
-        "base_model": report.base_name(recipe.model.base) if recipe.model.base else None,
+        "base_model": model_card.base_name(recipe.model.base) if recipe.model.base else None,
         "data": [
             {key: entry[key] for key in ("use", "card", "split", "licence", "rows") if key in entry}
             for entry in data.record

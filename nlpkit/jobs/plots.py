@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from nlpkit.data.files import write_whole
 
+_COLORS = ("#2c6fbb", "#c2571a", "#5a9f4b", "#8a63b5", "#b59a2c", "#5c6b78")
 _STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "nlpkit",
@@ -27,8 +29,8 @@ def _figure(width: float, height: float) -> tuple[Any, Any]:
     return figure, figure.add_subplot()
 
 
-def _save(draw: Any, path: Path) -> None:
-    """Draw and write; the same bytes for the same scores."""
+def _svg(draw: Any) -> str:
+    """The picture as text; the same for the same scores."""
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of its font cache
     import matplotlib
 
@@ -36,18 +38,35 @@ def _save(draw: Any, path: Path) -> None:
     with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the font that it measures with lacks most scripts
         draw().savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+    return text.getvalue()
+
+
+def write(path: Path, svg: str) -> None:
     with write_whole(path) as file:
-        file.write(text.getvalue())
+        file.write(svg)
 
 
-def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]], path: Path) -> None:
+def _cells(axes: Any, values: Sequence[Sequence[float]], low: float, high: float) -> None:
+    """Squares from top to bottom, as shapes: a page that loads nothing shows no picture within a picture."""
+    across, down = ([at - 0.5 for at in range(count + 1)] for count in (len(values[0]), len(values)))
+    axes.pcolormesh(across, down, values, cmap="Blues", vmin=low, vmax=high, edgecolors="white", linewidth=0.5)
+    axes.invert_yaxis()
+
+
+def _legend(figure: Any, handles: Sequence[Any], names: Sequence[str]) -> None:
+    legend = figure.legend(handles, ["-"] * len(handles), loc="outside upper left", frameon=False)
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set(text=name, parse_math=False)  # not as a label, which may not begin with an underscore
+
+
+def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
     """Rows are right labels, columns those given; a cell is as dark as its share of the row."""
 
     def draw() -> Any:
         side = max(2.5, 0.6 * len(labels) + 1.5)
         figure, axes = _figure(side, side)
         shares = [[count / max(1, sum(row)) for count in row] for row in counts]
-        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        _cells(axes, shares, 0, 1)
         for at, row in enumerate(counts):
             for place, count in enumerate(row):
                 color = "white" if shares[at][place] > 0.5 else "black"
@@ -59,10 +78,10 @@ def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]], path: Path
         axes.spines[:].set_visible(False)
         return figure
 
-    _save(draw, path)
+    return _svg(draw)
 
 
-def reliability(bins: Sequence[Sequence[float]], path: Path) -> None:
+def reliability(bins: Sequence[Sequence[float]]) -> str:
     """Accuracy by probability: a dot on the line means what it says; the larger, the more answers."""
 
     def draw() -> Any:
@@ -75,10 +94,10 @@ def reliability(bins: Sequence[Sequence[float]], path: Path) -> None:
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="probability of the label given", ylabel="share that is right")
         return figure
 
-    _save(draw, path)
+    return _svg(draw)
 
 
-def curve(points: Sequence[dict[str, Any]], metric: str, path: Path) -> None:
+def curve(points: Sequence[dict[str, Any]], metric: str) -> str:
     """Scores by training rows, with their 95 % intervals."""
 
     def draw() -> Any:
@@ -95,10 +114,10 @@ def curve(points: Sequence[dict[str, Any]], metric: str, path: Path) -> None:
         axes.legend(frameon=False)
         return figure
 
-    _save(draw, path)
+    return _svg(draw)
 
 
-def histograms(series: Sequence[tuple[str, Mapping[int, int]]], title: str, width: int, path: Path) -> None:
+def histograms(series: Sequence[tuple[str, Mapping[int, int]]], title: str, width: int) -> str:
     """Distributions over each other, as shares: (name, how many lie at each whole number) for each.
 
     Bars are ``width`` wide, but where that is 1 they stand about their number. The first is filled, others are lines.
@@ -121,12 +140,73 @@ def histograms(series: Sequence[tuple[str, Mapping[int, int]]], title: str, widt
         axes.set(xlim=(edges[0], edges[-1]), xlabel=title, ylabel="share of the utterances")
         axes.set_ylim(bottom=0)
         axes.locator_params(axis="x", integer=True)
-        legend = figure.legend(handles, [title] * len(handles), loc="outside upper left", frameon=False)
-        for text, (name, _) in zip(legend.get_texts(), series, strict=True):
-            text.set(text=name, parse_math=False)  # not as a label, which may not begin with an underscore
+        _legend(figure, handles, [name for name, _ in series])
         return figure
 
-    _save(draw, path)
+    return _svg(draw)
+
+
+def bars(labels: Sequence[str], series: Sequence[tuple[str, Sequence[float]]], title: str) -> str:
+    """A bar for each label, from top to bottom, in each of the series of (name, values)."""
+
+    def draw() -> Any:
+        figure, axes = _figure(4.6, max(1.6, 0.9 + 0.17 * len(labels) * max(1, len(series))))
+        height = 0.8 / max(1, len(series))
+        handles = []
+        for number, (_, values) in enumerate(series):
+            places = [at - 0.4 + (number + 0.5) * height for at in range(len(labels))]
+            handles.append(axes.barh(places, values, height, color=_COLORS[number % len(_COLORS)]))
+        axes.set_yticks(range(len(labels)), labels, parse_math=False)
+        axes.set_ylim(len(labels) - 0.5, -0.5)
+        axes.set_xlabel(title, parse_math=False)
+        if len(series) > 1:
+            _legend(figure, handles, [name for name, _ in series])
+        return figure
+
+    return _svg(draw)
+
+
+def lines(series: Sequence[tuple[str, Sequence[tuple[float, float]]]], x: str, y: str) -> str:
+    """A line through the points of each of the series of (name, points)."""
+
+    def draw() -> Any:
+        figure, axes = _figure(4.6, 3.2 + 0.18 * len(series))
+        handles = []
+        for number, (_, points) in enumerate(series):
+            style = ("-", "--", ":")[number // len(_COLORS) % 3]
+            color = _COLORS[number % len(_COLORS)]
+            across, up = [point[0] for point in points], [point[1] for point in points]
+            handles += axes.plot(across, up, style, marker=".", color=color, linewidth=1.2)
+        axes.set_xlabel(x, parse_math=False)
+        axes.set_ylabel(y, parse_math=False)
+        if len(series) > 1:
+            _legend(figure, handles, [name for name, _ in series])
+        return figure
+
+    return _svg(draw)
+
+
+def heat(rows: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[float | None]]) -> str:
+    """A cell for each row and column, the darker the higher; white where there is no value."""
+
+    def draw() -> Any:
+        figure, axes = _figure(1.8 + 0.55 * len(columns), 1.2 + 0.35 * len(rows))
+        found = [value for row in values for value in row if value is not None]
+        low, high = min(found, default=0.0), max(found, default=1.0)
+        cells = [[math.nan if value is None else value for value in row] for row in values]
+        _cells(axes, cells, low - (high - low) / 4, high)
+        for at, row in enumerate(values):
+            for place, value in enumerate(row):
+                if value is not None:
+                    color = "white" if value > (low + high) / 2 else "black"
+                    shown = f"{value:.1f}" if high > 1 else f"{value:.2f}"
+                    axes.text(place, at, shown, ha="center", va="center", color=color, fontsize=7)
+        axes.set_xticks(range(len(columns)), columns, rotation=45, ha="right", parse_math=False)
+        axes.set_yticks(range(len(rows)), rows, parse_math=False)
+        axes.spines[:].set_visible(False)
+        return figure
+
+    return _svg(draw)
 
 
 def of_scores(scores: dict[str, Any], folder: Path, name: str) -> list[Path]:
@@ -134,8 +214,8 @@ def of_scores(scores: dict[str, Any], folder: Path, name: str) -> list[Path]:
     found = []
     if matrix := scores.get("matrix"):
         found.append(folder / f"{name}-confusion.svg")
-        confusion(matrix["labels"], matrix["counts"], found[-1])
+        write(found[-1], confusion(matrix["labels"], matrix["counts"]))
     if bins := scores.get("reliability"):
         found.append(folder / f"{name}-reliability.svg")
-        reliability(bins, found[-1])
+        write(found[-1], reliability(bins))
     return found

@@ -109,7 +109,7 @@ def curve(
             }
         )
     write_json(out / "curve.json", {"metric": metric, "points": points})
-    plots.curve(points, metric, out / "curve.svg")
+    plots.write(out / "curve.svg", plots.curve(points, metric))
     for point in points:
         told = "  ".join(f"{use} {point[use][metric]:.4f}" for use in _USES if use in point)
         say(f"{point['share']:>4} %  {point['rows']:>8} rows  {told}")

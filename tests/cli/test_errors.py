@@ -133,7 +133,7 @@ TABLE: list[tuple[tuple[str, ...], int, str, str]] = [
     (("train", "ner", "evaluate.dev.0.split=trian"), 2, "no split `trian`, it has `train`", "data list"),
     (("train", "ner", "model.base=no_such_folder", "--out", "o13"), 2, "no model folder `no_such_folder`", "list"),
     (("train", "ner", "model.base=pickle", "--out", "o14"), 2, "as a pickle (`pytorch_model.bin`)", "safetensors"),
-    (("train", "ner", "model.base=acme/none", "--out", "o15"), 3, "no folder `acme/none` here, and: ", "check its path"),
+    (("train", "ner", "model.base=acme/none", "--out", "o15"), 3, "no folder `acme/none` here, and", "check its path"),
     # run folders
     (("train", "run/recipe.yaml", "--out", "run"), 2, "the run in `run` is finished; its model is", "--overwrite"),
     (("train", "run/recipe.yaml", "seed=14", "--out", "another_run"), 2, "seed: 13 -> 14", "--overwrite"),

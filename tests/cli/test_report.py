@@ -40,7 +40,8 @@ def run(folder: Path, answers: list[str], *, seed: int = 1, about: str = "toy") 
         for part in ("gold", "predictions")
     )
     write_json(folder / "metrics.json", {"test": score(gold, guess, scorer("translate"))})
-    write_json(folder / "model" / "bundle.json", {"labels": []})
+    info = {"bundle": 1, "task": "translate", "options": {}, "labels": [], "max_length": 64}
+    write_json(folder / "model" / "bundle.json", info)
     (folder / "recipe.yaml").write_text(f"task: translate\nabout: {about}\nseed: {seed}\noptions: {{}}\n")
     (folder / "DONE").touch()
     return folder
