@@ -9,7 +9,7 @@ from nlpkit.jobs.mistakes import changes, lines, worst
 
 
 def test_tagged_sentences() -> None:
-    words = "we saw Lake Nam and then walked on for a long time until Achieng came".split()
+    words = ["we", "saw", "Lake", "Nam", "and", "then", "walked", *["on", "and"] * 2, "on", "till", "Achieng", "came"]
     right = ["O", "O", "B-LOC", "I-LOC", *["O"] * 9, "B-PER", "O"]
     said = ["O", "O", "B-LOC", "B-LOC", *["O"] * 9, "B-ORG", "O"]
     scores = [0.9] * 13 + [0.7, 0.9]
@@ -21,9 +21,9 @@ def test_tagged_sentences() -> None:
     assert found[0].wrong == [3, 13]
     assert list(lines(found[0])) == [
         "row 1  0.70",
-        "  we saw Lake [Nam: B-LOC, not I-LOC] and then walked on for a long time until [Achieng: B-ORG, not B-PER] came",
+        "  we saw Lake [Nam: B-LOC, not I-LOC] and then walked on and on and on till [Achieng: B-ORG, not B-PER] came",
     ]
-    assert list(lines(found[1]))[0] == "row 3 (line 9)"
+    assert next(lines(found[1])) == "row 3 (line 9)"
     assert [m.gold.id for m in worst(gold, guess, 1)] == ["1"]
 
 
