@@ -42,6 +42,14 @@ def running(*args: str) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
         process.communicate()
 
 
+def ended(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """What is left of stdout and stderr; ``communicate`` would lose what was read ahead with the first line."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.wait(60)
+    return process.stdout.read(), process.stderr.read()
+
+
 @pytest.mark.slow
 def test_it_answers_as_the_commands_do(cli: Cli) -> None:
     models, listening = Models(chosen([], None)), serve.bound("127.0.0.1", 0)
@@ -80,7 +88,7 @@ def test_sigterm_ends_it_when_what_has_come_is_answered() -> None:
             assert process.poll() is None
             half.sendall(body[5:])
             answer = b"".join(iter(lambda: half.recv(4096), b""))
-        out, err = process.communicate(timeout=60)
+        out, err = ended(process)
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b'"label":"swh_Latn"' in answer
     assert (process.returncode, out) == (0, "")
@@ -91,7 +99,7 @@ def test_ctrl_c_ends_it_quietly() -> None:
     with running("--tasks", "langid", "--quiet") as (process, client):
         assert client.get("healthz").json() == {"status": "ok", "waiting": 0}
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = ended(process)
     assert (process.returncode, out, err) == (130, "", "")
 
 
