@@ -48,10 +48,7 @@ def train(
             metavar="FILE", help="The same texts in all languages, for parity; FILE:CODE too.", show_default=False
         ),
     ] = None,
-    read: Annotated[
-        str | None,
-        typer.Option("--from", help="Format: text, tsv, csv, jsonl, conllu. Default: by the name.", show_default=False),
-    ] = None,
+    read: options.TextsFrom = None,
     column: options.Columns = None,
     data_dir: options.DataDir = None,
     quiet: options.Quiet = False,
@@ -236,10 +233,7 @@ def extend(
     out: Out,
     add: Annotated[int, typer.Option(min=1, help="New pieces, at most.")] = 2000,
     overwrite: Overwrite = False,
-    read: Annotated[
-        str | None,
-        typer.Option("--from", help="Format: text, tsv, csv, jsonl, conllu. Default: by the name.", show_default=False),
-    ] = None,
+    read: options.TextsFrom = None,
     column: options.Columns = None,
     quiet: options.Quiet = False,
 ) -> None:

@@ -68,10 +68,7 @@ def stats(
     ] = None,
     card: Annotated[str | None, typer.Option(help="Texts of this data card too.", show_default=False)] = None,
     split: Annotated[str, typer.Option(help="Split of the card.")] = "dev",
-    read: Annotated[
-        str | None,
-        typer.Option("--from", help="Format: text, tsv, csv, jsonl, conllu. Default: by the name.", show_default=False),
-    ] = None,
+    read: options.TextsFrom = None,
     column: options.Columns = None,
     data_dir: options.DataDir = None,
     quiet: options.Quiet = False,

@@ -27,7 +27,7 @@ def classify(
         typer.Option("--model", "-m", help="Folder of a model, or a Hub id when online.", show_default=False),
     ] = None,
     text: options.Text = None,
-    read: Annotated[str | None, options.reads("text", "tsv", "csv", "jsonl", "conllu")] = None,
+    read: options.TextsFrom = None,
     to: Annotated[
         str | None,
         typer.Option(

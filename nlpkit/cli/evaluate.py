@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nlpkit.cli import options
-from nlpkit.cli.streams import print_json, print_lines, stderr, table
+from nlpkit.cli.streams import print_json, print_lines, printable, stderr, table
 from nlpkit.errors import CheckFailed, InputError
 
 if TYPE_CHECKING:
-    from nlpkit.data.rows import TokenRow
+    from nlpkit.data.rows import Row, TokenRow
     from nlpkit.tasks.base import Task
 
 
@@ -49,6 +49,9 @@ def evaluate(
         Path | None,
         typer.Option(metavar="DIR", help="Draw confusions and reliability (classify) as SVG.", show_default=False),
     ] = None,
+    errors: Annotated[
+        int, typer.Option(min=0, help="Show so many mistakes, those first of which the model was surest.")
+    ] = 0,
     read: Annotated[str | None, options.reads("conll", "conllu", "jsonl", "tsv", "csv", "moses", "tmx")] = None,
     column: options.Columns = None,
     scheme: Annotated[
@@ -76,6 +79,8 @@ def evaluate(
 
     stderr.quiet = quiet
     _one_each(model, guess, card, gold)
+    if as_json and errors:
+        raise InputError("--errors says nothing beside --json", "leave one of them out")
     if by is not None:
         options.choice(by, ("type", "tag", "label", "lang"), "--by")
     options.choice(precision, ("fp32", "bf16", "int8"), "--precision")
@@ -136,6 +141,7 @@ def evaluate(
         print_json(scores)
     else:
         _print(scores, judge, f"{card}/{split}" if card else str(gold), by)
+        _print_mistakes(rows, found, errors)
     if limit is not None:
         _hold(scores, *limit)
 
@@ -179,6 +185,13 @@ def _print(scores: dict[str, Any], judge: Task, name: str, by: str | None) -> No
     if by == judge.unit and f"per_{by}" in scores:
         print_lines(["", *scores_table(scores, judge.unit)])
     print_lines(_more(scores, judge.main_metric))
+
+
+def _print_mistakes(gold: Sequence[Row], guess: Sequence[Row], most: int) -> None:
+    from nlpkit.jobs import mistakes
+
+    for mistake in mistakes.worst(gold, guess, most) if most else ():
+        print_lines(["", *map(printable, mistakes.lines(mistake))])
 
 
 def _more(scores: dict[str, Any], metric: str) -> Iterator[str]:

@@ -35,7 +35,7 @@ def langid(
         ),
     ] = None,
     text: options.Text = None,
-    read: Annotated[str | None, options.reads("text", "tsv", "csv", "jsonl", "conllu")] = None,
+    read: options.TextsFrom = None,
     column: options.Columns = None,
     columns: Annotated[str, typer.Option(help="What is printed: label, score, name, script, text, id.")] = _DEFAULT,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
@@ -170,22 +170,13 @@ def _print(
 
     for number, (row, answer) in enumerate(found, 1):
         if as_json:
-            data = {"id": row.id, "text": row.text, **_facts(answer, top=top)}
+            data = {"id": row.id, "text": row.text, **answer.facts(top=top)}
             sys.stdout.write(json.dumps(data, ensure_ascii=False) + "\n")
         else:
-            cells = {**_facts(answer, top=False), "text": row.text, "id": row.id, "score": f"{answer.score:.4f}"}
+            cells = {**answer.facts(top=False), "text": row.text, "id": row.id, "score": f"{answer.score:.4f}"}
             sys.stdout.write("\t".join(one_line(str(cells[name])) for name in shown) + "\n")
         if at_terminal or number % 1024 == 0:
             sys.stdout.flush()
-
-
-def _facts(answer: Answer, *, top: bool) -> dict[str, Any]:
-    facts: dict[str, Any] = {
-        "label": answer.label, "score": round(answer.score, 4), "name": answer.name, "script": answer.script
-    }  # fmt: skip
-    if top:
-        facts["top"] = [{"label": label, "score": round(score, 4)} for label, score in answer.top]
-    return facts
 
 
 def _words(rows: Iterator[TextRow], identifier: Identifier, as_json: bool, at_terminal: bool) -> None:

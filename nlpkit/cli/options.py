@@ -49,6 +49,9 @@ def reads(*formats: str) -> Any:
     return typer.Option("--from", help=text, show_default=False)
 
 
+TextsFrom = Annotated[str | None, reads("text", "tsv", "csv", "jsonl", "conllu")]
+
+
 def columns(texts: list[str] | None) -> dict[str, int | str]:
     """``["tag=3"]`` -> ``{"tag": 3}``."""
     found: dict[str, int | str] = {}

@@ -40,6 +40,15 @@ class Answer:
     def name(self) -> str:
         return _NAMES.get(self.label) or name_of(self.label)
 
+    def facts(self, *, top: bool) -> dict[str, Any]:
+        """What is written of it, with the best codes where they are wanted."""
+        shown: dict[str, Any] = {
+            "label": self.label, "score": round(self.score, 4), "name": self.name, "script": self.script
+        }  # fmt: skip
+        if top:
+            shown["top"] = [{"label": label, "score": round(score, 4)} for label, score in self.top]
+        return shown
+
 
 @dataclass(frozen=True, slots=True)
 class Word:

@@ -73,8 +73,8 @@ def lines(mistake: Mistake) -> Iterator[str]:
         return
     yield f"  {' '.join(gold.whole.split())}"
     if isinstance(gold, PairRow):
-        yield f"  said   {guess.target}"
-        yield f"  right  {gold.target}"
+        yield f"  said   {' '.join((guess.target or '').split())}"
+        yield f"  right  {' '.join((gold.target or '').split())}"
     else:
         yield f"  said   {', '.join(guess.labels or ()) or 'none'}"
         yield f"  right  {', '.join(gold.labels or ()) or 'none'}"

@@ -304,13 +304,5 @@ def _objects(file: io.StringIO) -> list[dict[str, Any]]:
 def _languages(model: Identifier, question: Question, texts: Sequence[str], poll: Poll) -> list[Answer]:
     """As ``nlpkit langid --json`` writes them."""
     model.top = question.top
-    found = []
-    for text, answer in zip(texts, model(texts, poll), strict=True):
-        row: dict[str, Any] = {
-            "id": "", "text": text, "label": answer.label, "score": round(answer.score, 4), "name": answer.name,
-            "script": answer.script,
-        }  # fmt: skip
-        if question.top > 1:
-            row["top"] = [{"label": label, "score": round(score, 4)} for label, score in answer.top]
-        found.append(Answer(row))
-    return found
+    answers = zip(texts, model(texts, poll), strict=True)
+    return [Answer({"id": "", "text": text, **answer.facts(top=question.top > 1)}) for text, answer in answers]

@@ -240,3 +240,18 @@ def test_pairs_of_another_task_are_refused(cli: Cli, tmp_path: Path) -> None:
 def test_one_row_is_not_rows(cli: Cli) -> None:
     one, two = written("one.conll", "a O\n\n"), written("two.conll", "a O\n\nb O\n\n")
     assert "1 gold row and 2 guessed rows" in cli("evaluate", "--task", "pos", "--gold", one, "--guess", two).err
+
+
+def test_mistakes_are_listed_with_the_surest_first(cli: Cli, tiny_run: Path, tmp_path: Path) -> None:
+    gold = tmp_path / "gold.conll"
+    gold.write_text("Zed\tB-PER\n\x1b[2J\tO\nruns\tO\n\nZed\tO\n\n", encoding="utf-8")
+    guess = tmp_path / "guess.conll"
+    guess.write_text("Zed\tO\n\x1b[2J\tO\nruns\tO\n\nZed\tO\n\n", encoding="utf-8")
+    common = ("evaluate", "--gold", str(gold), "--guess", str(guess))
+    found = cli(*common, "--errors", "5")
+    assert found.out.endswith("row 1 (line 1)\n  [Zed: O, not B-PER] \\x1b[2J runs\n")
+    assert "\x1b" not in found.out
+    assert "[Zed" not in cli(*common).out
+    assert cli(*common, "--errors", "5", "--json").code == 2
+    scored = cli("evaluate", str(tiny_run / "model"), "--gold", str(gold), "--errors", "1")
+    assert scored.out.count("row ") >= 1
