@@ -29,7 +29,8 @@ RECIPE = """# Recipe
 A YAML file; `nlpkit recipe copy ner my.yaml` makes one to edit.
 
 `KEY=VALUE` after the recipe's name changes it: `stages.0.lr=5e-5`, `model.base=FOLDER`, `options.types='[PER, LOC]'`.
-Choosing `model.base` or `model.scratch.arch` unsets what belongs to the other kinds of model.
+Choosing `model.base` or `model.scratch.arch` unsets what belongs to the other kinds of model;
+`model.scratch.tokenizer` unsets the recipe's `vocabulary`, and the other way round.
 
 `data.train=FILE data.dev=FILE data.test=FILE` put own files in the place of the recipe's cards; `data.format`,
 `data.columns.tag`, `data.lang` and the other keys of [Source](#source) hold for all of them.

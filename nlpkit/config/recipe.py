@@ -190,16 +190,37 @@ class CrfScratch(Strict):
     least: int = Field(1, ge=1, description="features that stand fewer times in the training rows are left out")
 
 
+_TOKENIZER = "folder of `nlpkit bpe train`, or any tokenizer.json, in place of a vocabulary learned from the rows"
+
+
+def _own_pieces(data: Any, usual: int) -> Any:
+    """The keys with a ``vocabulary`` where they name no ``tokenizer``. Raises ValueError where they name both."""
+    if not isinstance(data, dict):
+        return data
+    named, size = data.get("tokenizer") is not None, data.get("vocabulary") is not None
+    if named and size:
+        raise ValueError("`tokenizer` brings its pieces, `vocabulary` has them learned: leave out one of them")
+    return data if named or size else {**data, "vocabulary": usual}
+
+
 class BertScratch(Strict):
-    """A small encoder trained from random weights, with a tokenizer trained on the training rows."""
+    """A small encoder trained from random weights, with a tokenizer trained on the training rows or before."""
 
     arch: Literal["bert"] = Field("bert", description="a small Transformer encoder")
     hidden: int = Field(192, ge=8, description="width; a multiple of `heads`")
     layers: int = Field(2, ge=1, description="Transformer layers")
     heads: int = Field(4, ge=1, description="attention heads")
     intermediate: int | None = Field(None, ge=8, description="width of the feed-forward layer; default: 4 x hidden")
-    vocabulary: int = Field(8000, ge=64, description="pieces of the tokenizer (BPE with Metaspace)")
+    vocabulary: int | None = Field(
+        None, ge=64, description="pieces of the tokenizer that is learned (BPE with Metaspace); default: 8000"
+    )
+    tokenizer: str | None = Field(None, description=_TOKENIZER)
     dropout: float = Field(0.2, ge=0, lt=1, description="dropout of every layer")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _vocabulary(cls, data: Any) -> Any:
+        return _own_pieces(data, 8000)
 
     @model_validator(mode="after")
     def _divides(self) -> BertScratch:
@@ -271,9 +292,17 @@ class RnnScratch(Strict):
     embedding: int = Field(256, ge=8, description="width of a piece, in and out")
     state: int = Field(256, ge=8, description="width of the LSTM: of the decoder, and of the encoder in each direction")
     layers: int = Field(1, ge=1, description="LSTM layers of encoder and decoder")
-    vocabulary: int = Field(4000, ge=32, description="pieces of the joint tokenizer (BPE with Metaspace)")
+    vocabulary: int | None = Field(
+        None, ge=32, description="pieces of the joint tokenizer that is learned (BPE with Metaspace); default: 4000"
+    )
+    tokenizer: str | None = Field(None, description=_TOKENIZER)
     dropout: float = Field(0.3, ge=0, lt=1, description="dropout between the parts")
     half: bool = Field(False, description="store the weights in fp16 (and score them so)")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _vocabulary(cls, data: Any) -> Any:
+        return _own_pieces(data, 4000)
 
 
 class TransformerScratch(Strict):
@@ -285,9 +314,17 @@ class TransformerScratch(Strict):
     decoder_layers: int | None = Field(None, ge=1, description="layers of the decoder; default: as the encoder")
     heads: int = Field(4, ge=1, description="attention heads")
     intermediate: int | None = Field(None, ge=8, description="width of the feed-forward layer; default: 4 x hidden")
-    vocabulary: int = Field(4000, ge=32, description="pieces of the joint tokenizer (BPE with Metaspace)")
+    vocabulary: int | None = Field(
+        None, ge=32, description="pieces of the joint tokenizer that is learned (BPE with Metaspace); default: 4000"
+    )
+    tokenizer: str | None = Field(None, description=_TOKENIZER)
     dropout: float = Field(0.1, ge=0, lt=1, description="dropout of every layer")
     half: bool = Field(False, description="store the weights in fp16 (and score them so)")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _vocabulary(cls, data: Any) -> Any:
+        return _own_pieces(data, 4000)
 
     @model_validator(mode="after")
     def _divides(self) -> TransformerScratch:
@@ -559,7 +596,10 @@ def _use_own_files(data: dict[str, Any], own: dict[str, Any], lines: Lines) -> N
 
 
 def _choose_model(model: dict[str, Any], lines: Lines, parts: list[str], value: Any) -> None:
-    """Choosing one family unsets the other; choosing an architecture unsets the keys of another one."""
+    """Choosing one family unsets the other; choosing an architecture unsets the keys of another one.
+
+    So does choosing a tokenizer with the file's vocabulary, and the other way round; of two overrides none gives way.
+    """
     for other in _CHOICES:
         if parts and parts[0] in _CHOICES and other != parts[0] and other in model:
             del model[other]
@@ -568,6 +608,11 @@ def _choose_model(model: dict[str, Any], lines: Lines, parts: list[str], value: 
     if parts == ["scratch", "arch"] and isinstance(scratch, dict) and scratch.get("arch") != value:
         model["scratch"] = {}
         _overridden(lines, "model", "scratch")
+    for chosen, other in (("tokenizer", "vocabulary"), ("vocabulary", "tokenizer")):
+        in_file = lines.get(("model", "scratch", other), 0) > 0
+        if parts == ["scratch", chosen] and isinstance(scratch, dict) and value is not None and in_file:
+            del scratch[other]
+            _overridden(lines, "model", "scratch", other)
 
 
 def override(data: Any, lines: Lines, overrides: list[str]) -> None:

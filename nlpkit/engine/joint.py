@@ -29,7 +29,7 @@ class Joint:
         self.raw = raw
         raw.encode_special_tokens = True  # `</s>` in a text is five characters, not the end
         self.end, self.unknown, self.pad = (int(raw.token_to_id(mark) or 0) for mark in (END, UNKNOWN, PAD))
-        self._marks = set(raw.get_added_tokens_decoder())
+        self._marks = {at for at, token in raw.get_added_tokens_decoder().items() if token.special}
         self._banned: dict[str | None, list[bool]] = {}
 
     def __len__(self) -> int:
@@ -63,6 +63,8 @@ class Joint:
     def banned(self, script: str | None) -> list[bool]:
         """Of each piece whether it is never written: marks, tags, and letters of another script than ``script``."""
         if script not in self._banned:
+            if script is not None:
+                self._check_letters()
             self._banned[script] = ruled_out(self.pieces(), self._marks, self.end, script)
         return self._banned[script]
 
@@ -81,6 +83,12 @@ class Joint:
         except Exception as error:  # the library raises a bare Exception
             raise InputError(f"`{folder / 'tokenizer.json'}` is damaged: {error}", "copy or train it again") from None
         return cls(raw)
+
+    def _check_letters(self) -> None:
+        from nlpkit.engine.subword_coding import of_bytes
+
+        if of_bytes(json.loads(self.raw.to_str())):
+            raise InputError("the pieces of this model are bytes, which have no script", "leave out the script")
 
     def _tag(self, tag: str) -> int:
         number = self.raw.token_to_id(tag)
@@ -147,6 +155,11 @@ def train(texts: Iterable[str], vocabulary: int, tags: Sequence[str], *, symbols
             vocab_size=vocabulary - 1, min_frequency=2, special_tokens=marks, show_progress=False
         )
         raw.train_from_iterator(texts, trainer)
+    return ended(raw)
+
+
+def ended(raw: RawTokenizer) -> Joint:
+    """The tokenizer with ``<pad>`` behind its last piece and ``</s>`` behind its texts."""
     raw.add_special_tokens([PAD])
     raw.post_processor = processors.TemplateProcessing(single=f"$A {END}", special_tokens=[(END, raw.token_to_id(END))])
     return Joint(raw)

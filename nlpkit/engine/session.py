@@ -25,6 +25,7 @@ from nlpkit.engine import (
     heads,
     joint,
     loop,
+    own_tokenizers,
     pretrained,
     recurrent,
     seq2seq,
@@ -126,7 +127,12 @@ class Session:
         else:
             assert isinstance(spec.scratch, BertScratch)
             self.max_length = spec.max_length
-            self.tokenizer = encoders.train_tokenizer(rows, spec.scratch.vocabulary, spec.max_length)
+            if spec.scratch.tokenizer is not None:
+                self.tokenizer = own_tokenizers.for_encoder(spec.scratch.tokenizer, spec.max_length)
+                say(f"vocabulary: {len(self.tokenizer.hf):,} pieces of `{spec.scratch.tokenizer}`")
+            else:
+                assert spec.scratch.vocabulary is not None
+                self.tokenizer = encoders.train_tokenizer(rows, spec.scratch.vocabulary, spec.max_length)
             self.model = encoders.scratch(
                 spec.scratch, labels, self.tokenizer, spec.max_length, self.recipe.seed,
                 pooling=pooling if texts else None, multi_label=multi_label,
@@ -141,8 +147,8 @@ class Session:
     ) -> None:
         """Load or make a model that writes texts.
 
-        A vocabulary of its own is learned from ``texts``, sources and targets as it is to read and write them;
-        ``names`` say what a pretrained model calls languages.
+        Where the recipe names no tokenizer, one is learned from ``texts``, sources and targets as it is to read and
+        write them; ``names`` say what a pretrained model calls languages.
         """
         spec, self.labels = self.recipe.model, list(tags)
         self.max_length = spec.max_length
@@ -153,8 +159,13 @@ class Session:
         else:
             scratch = spec.scratch
             assert isinstance(scratch, RnnScratch | TransformerScratch)
-            self.tokenizer = joint.train(texts, scratch.vocabulary, tags, symbols=symbols)
-            say(f"vocabulary: {len(self.tokenizer):,} pieces")
+            if scratch.tokenizer is not None:
+                self.tokenizer = own_tokenizers.for_pairs(scratch.tokenizer, tags)
+            else:
+                assert scratch.vocabulary is not None
+                self.tokenizer = joint.train(texts, scratch.vocabulary, tags, symbols=symbols)
+            of = f" of `{scratch.tokenizer}`" if scratch.tokenizer is not None else ""
+            say(f"vocabulary: {len(self.tokenizer):,} pieces{of}")
             torch.manual_seed(self.recipe.seed)
             if isinstance(scratch, RnnScratch):
                 self.model = seq2seq.AttentionRnn(scratch, len(self.tokenizer), self.tokenizer.pad)

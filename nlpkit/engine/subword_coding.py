@@ -6,7 +6,7 @@ import itertools
 import json
 import random
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +22,22 @@ _SHORT = 100  # letters of a word
 _SIGNS = ".,;:!?)\"'”’»"  # behind words; each is a piece of its own, and no normal form changes it
 
 
+def path_of(name: str) -> Path:
+    """The tokenizer.json of a folder, or the file. Raises InputError where there is none."""
+    path = Path(name) / "tokenizer.json" if Path(name).is_dir() else Path(name)
+    if not path.is_file():
+        raise InputError(f"no tokenizer.json in `{name}`", "name the folder that `nlpkit bpe train` wrote, or the file")
+    return path
+
+
 def load(name: str) -> RawTokenizer:
     """The tokenizer of a folder or file. Raises InputError where there is none."""
-    path = Path(name) / "tokenizer.json" if Path(name).is_dir() else Path(name)
-    if not path.is_file() and path.parent.is_dir() and (path.parent / "tokenizer_config.json").is_file():
+    if not (Path(name) / "tokenizer.json").is_file() and (Path(name) / "tokenizer_config.json").is_file():
         from nlpkit.engine.pretrained import load_tokenizer
 
-        raw: Any = load_tokenizer(path.parent).hf.backend_tokenizer  # an older folder, which transformers converts
-    elif not path.is_file():
-        raise InputError(f"no tokenizer.json in `{name}`", "name the folder that `nlpkit bpe train` wrote, or the file")
+        raw: Any = load_tokenizer(Path(name)).hf.backend_tokenizer  # an older folder, which transformers converts
     else:
+        path = path_of(name)
         try:
             raw = RawTokenizer.from_file(str(path))
         except Exception as error:  # the library raises a bare Exception
@@ -215,12 +221,21 @@ def byte_signs() -> dict[int, str]:
     return {byte: chr(byte) for byte in shown} | {byte: chr(256 + at) for at, byte in enumerate(others)}
 
 
+def of_bytes(data: Mapping[str, Any]) -> bool:
+    """Whether the pieces of a tokenizer.json are made of the signs for bytes."""
+    return '"ByteLevel"' in json.dumps([data["normalizer"], data["pre_tokenizer"], data["decoder"]])
+
+
+def unknown_piece(model: dict[str, Any]) -> str | None:
+    """The unknown piece of the model in a tokenizer.json, where it has one."""
+    if model["type"] == "Unigram":
+        return None if model["unk_id"] is None else str(model["vocab"][model["unk_id"]][0])
+    return model.get("unk_token")
+
+
 def _unknown(data: dict[str, Any], numbers: dict[str, int]) -> int:
     """The id of the unknown piece, or -1."""
-    model = data["model"]
-    if model["type"] == "Unigram":
-        return -1 if model["unk_id"] is None else int(model["unk_id"])
-    return numbers.get(model.get("unk_token") or "", -1)
+    return numbers.get(unknown_piece(data["model"]) or "", -1)
 
 
 class _Dropout:

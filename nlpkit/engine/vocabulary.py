@@ -30,19 +30,20 @@ def trim(model: Any, tokenizer: Tokenizer, rows: Sequence[Sequence[str]]) -> tup
     a new word is spelled rather than unknown. Raises InputError for a kind of tokenizer that is not known here.
     """
     data = json.loads(tokenizer.hf.backend_tokenizer.to_str())
-    base = _numbers(data["model"])
+    base = numbers(data["model"])
     old = base | {token["content"]: token["id"] for token in data["added_tokens"]}
     kept = _kept(data, old, tokenizer, rows)
     order = sorted(kept, key=lambda piece: old[piece])
     new = {piece: number for number, piece in enumerate(order)}
-    _rewrite(data, new, base)
+    rewrite(data, new, base)
     before = len(old)
     _rebuild(tokenizer, data)
     _resize(model, [old[piece] for piece in order])
     return len(order), before
 
 
-def _numbers(model: dict[str, Any]) -> dict[str, int]:
+def numbers(model: dict[str, Any]) -> dict[str, int]:
+    """The pieces of the model in a tokenizer.json and their ids. Raises InputError for a kind that is not known."""
     vocab = model.get("vocab")
     if isinstance(vocab, dict) and model.get("type") in ("BPE", "WordPiece", "WordLevel"):
         return {str(piece): int(number) for piece, number in vocab.items()}
@@ -102,7 +103,7 @@ def _with_parts(kept: set[str], merges: Iterable[Any], old: dict[str, int]) -> s
     return kept
 
 
-def _rewrite(data: dict[str, Any], new: dict[str, int], base: dict[str, int]) -> None:
+def rewrite(data: dict[str, Any], new: dict[str, int], base: dict[str, int]) -> None:
     """tokenizer.json with the new numbers; added tokens that are not in ``base`` stand behind its pieces."""
     model = data["model"]
     if model["type"] == "Unigram":

@@ -85,14 +85,14 @@ def described(raw: Any, data: Mapping[str, Any]) -> tuple[list[str], list[str]]:
 
     A byte that is no character by itself is ``\\ufffd``. Ids that are not used are empty strings.
     """
-    from nlpkit.engine.subword_coding import byte_signs
+    from nlpkit.engine.subword_coding import byte_signs, of_bytes
 
     model = data["model"]
     added = {entry["content"] for entry in data["added_tokens"]}
     most = max([raw.get_vocab_size(), *(entry["id"] + 1 for entry in data["added_tokens"])])
     pieces = [raw.id_to_token(at) or "" for at in range(most)]
     signs = {sign: byte for byte, sign in byte_signs().items()}
-    by_bytes = '"ByteLevel"' in json.dumps([data["normalizer"], data["pre_tokenizer"], data["decoder"]])
+    by_bytes = of_bytes(data)
     before, after = model.get("continuing_subword_prefix") or "", model.get("end_of_word_suffix") or ""
 
     def shown(piece: str) -> str:

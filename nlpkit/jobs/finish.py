@@ -102,6 +102,8 @@ def _info(recipe: Recipe, task: Task, data: Data, scores: dict[str, Any], max_le
             info["pooling"] = pooling
     elif pooling != "first" or recipe.model.crf:
         info["tagger"] = {"pooling": pooling, "crf": recipe.model.crf}
+    if data.tokenizer:
+        info["tokenizer"] = data.tokenizer
     if task.head == "pairs":
         info["pieces"] = "pretrained" if recipe.model.base else "joint"
     places = {row.extra["conllu:tag"] for stage in data.train for row in stage if "conllu:tag" in row.extra}

@@ -165,6 +165,8 @@ def model_card(
     if results:
         front["model-index"] = [{"name": f"nlpkit-{recipe.task}", "results": results}]
     origin = f"fine-tuned from `{base}`" if base else f"trained from scratch ({recipe.model.family})"
+    if "tokenizer" in info:
+        origin += f", with the tokenizer `{info['tokenizer']['name']}` (SHA-256 {info['tokenizer']['sha256']}),"
     parts = [
         "---", strict_yaml.dumps(front).strip(), "---", "",
         f"# {recipe.about}", "",

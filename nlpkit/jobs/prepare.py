@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from nlpkit.jobs.rundir import RunDir, Say, environment
 from nlpkit.jobs.transforms import transformed
 from nlpkit.tasks import named
 from nlpkit.tasks.base import Task
+from nlpkit.tasks.base_pairs import PairTask
 from nlpkit.text.spans import detect, faults
 
 Tick = Callable[[int, int, str], None]
@@ -74,9 +76,10 @@ def _wrong_family(recipe: Recipe, lines: Lines) -> Iterator[str]:
 def _unused(recipe: Recipe, lines: Lines) -> Iterator[str]:
     """What the task's use of the model's family would ignore."""
     try:
-        head = named(recipe.task).head
+        kind = named(recipe.task)
     except InputError:  # told elsewhere
         return
+    head = kind.head
     texts = head == "texts"
     family, model = recipe.model.family, recipe.model
     crf = head == "tokens" and (family == "bilstm" or model.crf)
@@ -92,6 +95,9 @@ def _unused(recipe: Recipe, lines: Lines) -> Iterator[str]:
     if head == "pairs" and model.freeze == "body":
         where = _where(lines, "model", "freeze")
         yield f"{where}: model.freeze: {recipe.task} has no head beside the body, it has embeddings or none"
+    if issubclass(kind, PairTask) and kind.symbols and getattr(model.scratch, "tokenizer", None) is not None:
+        where = _where(lines, "model", "scratch", "tokenizer")
+        yield f"{where}: model.scratch.tokenizer: {recipe.task} reads symbols parted by blanks, it cuts no sub-words"
     told = [name for name in ("prefix", "codes") if recipe.options.get(name)]
     if head == "pairs" and family != "pretrained" and told:
         yield f"options.{told[0]}: this is for a pretrained model (`base`)"
@@ -147,13 +153,14 @@ class Data:
     dev: list[Row] = field(default_factory=list)
     test: list[Row] = field(default_factory=list)
     record: list[dict[str, Any]] = field(default_factory=list)
+    tokenizer: dict[str, str] = field(default_factory=dict)  # ``name`` and ``sha256`` of that which the recipe names
 
 
 def load_data(recipe: Recipe, data_dir: Path | None, say: Say) -> Data:
     """Read every source of the recipe; notes (licences, odd lines, overlaps) go to ``say``."""
     task = named(recipe.task)
     options = task.Options.model_validate(recipe.options)
-    data = Data()
+    data = Data(tokenizer=_tokenizer(recipe))
     said: set[str] = set()
 
     def rows(source: Source, use: str) -> list[Row]:
@@ -195,6 +202,21 @@ def load_data(recipe: Recipe, data_dir: Path | None, say: Say) -> Data:
                 f"first row {first.id} (line {first.line})"
             )
     return data
+
+
+def _tokenizer(recipe: Recipe) -> dict[str, str]:
+    """Name and SHA-256 of the tokenizer that the recipe names. Raises InputError where it is not there."""
+    name = getattr(recipe.model.scratch, "tokenizer", None)
+    if name is None:
+        return {}
+    from nlpkit.engine.subword_coding import path_of
+
+    try:
+        path = path_of(name)
+    except InputError as error:
+        raise InputError(f"model.scratch.tokenizer: {error.message}", error.hint) from None
+    called = path.parent.resolve().name if path.name == "tokenizer.json" else path.name  # not where it lies
+    return {"name": called, "sha256": load.sha256(path)}
 
 
 def _illegal(rows: list[Row], scheme: str) -> str:
@@ -248,5 +270,10 @@ def begin(run: RunDir, recipe: Recipe, data: Data, device: str, world: int) -> N
     if run.begun:
         return
     run.begin(recipe)
+    about = run.path / "environment.json"
+    before = json.loads(about.read_text(encoding="utf-8")) if about.is_file() else {}
+    if before and before.get("tokenizer", {}) != data.tokenizer:
+        raise InputError("the tokenizer is not the one that the run was begun with", "put it back, or --overwrite")
     run.write_json("data.json", data.record)
-    run.write_json("environment.json", environment(device, world))
+    more = {"tokenizer": data.tokenizer} if data.tokenizer else {}
+    run.write_json("environment.json", {**environment(device, world), **more})

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from nlpkit.config import recipe as recipes
-from nlpkit.config.recipe import FAMILY_DEFAULTS, WHOLE, load, to_yaml
+from nlpkit.config.recipe import (
+    FAMILY_DEFAULTS,
+    WHOLE,
+    BertScratch,
+    RnnScratch,
+    TransformerScratch,
+    load,
+    to_yaml,
+)
 from nlpkit.errors import InputError
 from nlpkit.jobs.prepare import load_recipe
 
@@ -420,3 +428,31 @@ def test_an_unknown_task_in_a_file_is_told_by_line(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         load_recipe(written(tmp_path, GOOD.replace("task: ner", "task: nerr")))
     assert "line 2: task: no task is called `nerr`; did you mean `ner`?" in caught.value.message
+
+
+@pytest.mark.parametrize(("arch", "size"), [("bert", 8000), ("rnn", 4000), ("transformer", 4000)])
+def test_a_tokenizer_stands_in_place_of_a_vocabulary(tmp_path: Path, arch: str, size: int) -> None:
+    def pieces(name: str, *keys: str) -> tuple[str | None, int | None]:
+        scratch = load(name, [f"model.scratch.{key}" for key in keys]).model.scratch
+        assert isinstance(scratch, BertScratch | RnnScratch | TransformerScratch)
+        return scratch.tokenizer, scratch.vocabulary
+
+    text = GOOD.replace("{arch: bert, hidden: 64}", f"{{arch: {arch}}}")
+    plain = written(tmp_path, text)
+    assert pieces(plain) == (None, size)
+    assert pieces(plain, "tokenizer=pieces") == ("pieces", None)
+    assert pieces(plain, "tokenizer=pieces", "tokenizer=null") == (None, size)
+    resolved = tmp_path / "resolved.yaml"
+    for keys in ([], ["model.scratch.tokenizer=pieces"]):
+        resolved.write_text(to_yaml(load(plain, keys)), encoding="utf-8")
+        assert load(str(resolved)) == load(plain, keys)
+    both = f"{{arch: {arch}, vocabulary: 100, tokenizer: pieces}}"
+    (found,) = faults(written(tmp_path, GOOD.replace("{arch: bert, hidden: 64}", both)))
+    assert found.startswith("line 5: model.scratch: ")
+    assert found.endswith("`tokenizer` brings its pieces, `vocabulary` has them learned: leave out one of them")
+    (found,) = faults(plain, "model.scratch.vocabulary=100", "model.scratch.tokenizer=pieces")
+    assert "leave out one of them" in found
+    sized = written(tmp_path, text.replace(f"arch: {arch}", f"arch: {arch}, vocabulary: 100"))
+    assert pieces(sized, "tokenizer=pieces") == ("pieces", None)
+    named = written(tmp_path, text.replace(f"arch: {arch}", f"arch: {arch}, tokenizer: pieces"))
+    assert pieces(named, "vocabulary=100") == (None, 100)
