@@ -49,8 +49,9 @@ arch: setup
 docs: setup ## Write docs/reference anew from the code
 	$(BIN)/python docs/reference/generate.py
 
-docs-check: setup ## Fail if docs/reference is not what the code says
+docs-check: setup ## Fail if docs/reference is not what the code says, or a guide's script does not run
 	$(BIN)/python docs/reference/generate.py --check
+	$(BIN)/python docs/guides/run.py docs/guides/batch-evaluation.md
 
 check: lint types arch docs-check test ## All that CI runs
 

@@ -9,30 +9,43 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nlpkit.cli import options
+from nlpkit.cli import evaluate_many as many
+from nlpkit.cli import options, tables
+from nlpkit.cli.evaluate_many import Wanted, suits
 from nlpkit.cli.streams import print_json, print_lines, printable, stderr, table
 from nlpkit.errors import CheckFailed, InputError
 
 if TYPE_CHECKING:
-    from nlpkit.data.rows import Row, TokenRow
+    from nlpkit.data.rows import Row
+    from nlpkit.jobs.predict import Predictor
     from nlpkit.tasks.base import Task
 
 
 def evaluate(
-    model: Annotated[
-        str | None, typer.Argument(metavar="MODEL", help="Folder of a model; none with --guess.", show_default=False)
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="MODEL", help="Folders of models; none with --guess.", show_default=False),
     ] = None,
-    card: Annotated[str | None, typer.Option(help="Data card to score on.", show_default=False)] = None,
-    split: Annotated[str, typer.Option(help="Split of the card.")] = "test",
-    gold: Annotated[
-        str | None, typer.Option(help="File with the right tags, instead of a card.", show_default=False)
+    cards: Annotated[
+        list[str] | None, typer.Option("--card", help="Data card to score on; again for others.", show_default=False)
+    ] = None,
+    split: Annotated[str, typer.Option(help="Split of the cards.")] = "test",
+    golds: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--gold", metavar="FILE", help="File with the right answers, instead of a card.", show_default=False
+        ),
     ] = None,
     guess: Annotated[
         str | None, typer.Option(help="File with the tags to score, instead of a model.", show_default=False)
     ] = None,
     by: Annotated[
         str | None,
-        typer.Option(help="Also by: type (ner), tag (pos), label (classify, langid), lang.", show_default=False),
+        typer.Option(
+            metavar="HOW",
+            help="Also by lang, length, seen (words all known), a column; type (ner), tag (pos), label (classify).",
+            show_default=False,
+        ),
     ] = None,
     baseline: Annotated[
         str | None,
@@ -61,110 +74,122 @@ def evaluate(
     precision: options.Precision = "fp32",
     device: options.Device = None,
     data_dir: options.DataDir = None,
+    to: tables.To = "text",
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Score a model on a card or file, or one file against another.
+    """Score a model on a card or file, or one file against another; several models or cards make one table.
 
     \b
     nlpkit evaluate runs/ner/default/model --card samples_ner --by type
-    nlpkit evaluate --gold gold.conll --guess mine.conll --json
+    nlpkit evaluate runs/*/model --card masakhaner2_swa --card masakhaner2_yor --to md
     """
-    from nlpkit.config.recipe import Source
     from nlpkit.data import formats
-    from nlpkit.jobs import evaluate as job
-    from nlpkit.jobs.predict import Predictor
-    from nlpkit.jobs.signals import Signals
     from nlpkit.text import spans
 
     stderr.quiet = quiet
-    _one_each(model, guess, card, gold)
-    if as_json and errors:
-        raise InputError("--errors says nothing beside --json", "leave one of them out")
-    if by is not None:
-        options.choice(by, ("type", "tag", "label", "lang"), "--by")
+    models, cards, golds = models or [], cards or [], golds or []
+    _one_each(models, guess, cards, golds)
+    tables.check(to)
     options.choice(precision, ("fp32", "bf16", "int8"), "--precision")
-    if model is None and baseline is None and (precision != "fp32" or device is not None):
-        raise InputError("no model is run, so --precision and --device say nothing", "leave them out")
     options.choice(scheme or "iob2", spans.SCHEMES, "--scheme")
     options.choice(read or "conll", tuple(name for known in formats.READ.values() for name in known), "--from")
+    if as_json and errors:
+        raise InputError("--errors says nothing beside --json", "leave one of them out")
+    if as_json and to != "text":
+        raise InputError("both --json and --to are given", "use one of them")
     limit = _limit(fail_under)
-
-    def file_source(path: str, learned: dict[str, int | str]) -> Source:
-        usual = formats.DEFAULT[kind]
-        fmt = read or formats.guess(path, usual, kind)
-        fmt = usual if fmt == "text" else fmt
-        places = {**(learned if fmt == "conllu" else {}), **options.columns(column)}
-        return Source.model_validate({"files": [path], "format": fmt, "columns": places, "scheme": scheme})
-
-    with Signals() as signals:
-        predictor = None
-        if model is not None:
-            predictor = Predictor(model, task=task, precision=precision, device=device)
-            task = str(predictor.info["task"])
-        task = task or "ner"
-        judge = predictor.task if predictor else job.scorer(task)
-        kind = judge.head
-        _suits(judge, task, by, scheme)
-        learned = predictor.columns if predictor else {}  # the column of CoNLL-U that the model was trained on
-        if card:
-            places = options.columns(column)
-            source = Source.model_validate({"card": card, "split": split, "columns": places, "scheme": scheme})
-        else:
-            source = file_source(str(gold), learned)
-        right = job.load_gold(source, data_dir, stderr.say, task)
-        files = [] if model is not None else [str(guess)]
-        files += [baseline] if baseline is not None and Path(baseline).is_file() else []
-        sides = {
-            name: job.load_gold(file_source(name, learned), data_dir, stderr.say, task, "guessed") for name in files
-        }
-        if predictor is None:
-            judge = job.scorer(task, [row for side in (right, *sides.values()) for row in side.rows])
-        signals.poll()
-
-        def outputs(name: str, reader: Predictor | None) -> tuple[list[TokenRow], list[TokenRow]]:
-            if reader is None:
-                return job.compare(right, sides[name], judge, stderr.say)
-            return job.run_model(right, reader, signals.poll)
-
-        rows, found = outputs(str(model or guess), predictor)
-        scores = job.score(rows, found, judge, by, predictor.seen if predictor else None)
-        if baseline is not None:
-            other = None
-            if not Path(baseline).is_file():
-                other = Predictor(baseline, task=task, precision=precision, device=device)
-            _, guessed = outputs(baseline, other)
-            scores["against"] = {"baseline": baseline, **job.against(rows, found, guessed, judge)}
+    wanted = Wanted(split, read, options.columns(column), scheme, data_dir, by, precision, device)
+    if len(models) > 1 or len(cards) + len(golds) > 1 or (to != "text" and models):
+        single = {"--guess": guess, "--baseline": baseline, "--plots": plots, "--errors": errors}
+        for option, value in single.items():
+            if value:
+                raise InputError(f"{option} is for one model on one card or file", "leave it out")
+        figures = many.table(models, cards, golds, task, wanted)
+        many.show(figures, to, as_json)
+        if limit is not None:
+            many.hold(figures, *limit)
+        return
+    if to != "text":
+        raise InputError("--to is for a table of models", "--json, or nlpkit score METRIC --to")
+    if not models and baseline is None and (precision != "fp32" or device is not None):
+        raise InputError("no model is run, so --precision and --device say nothing", "leave them out")
+    name = f"{cards[0]}/{split}" if cards else golds[0]
+    rows, found, judge, scores = _single(models[0] if models else None, guess, baseline, cards, golds, task, wanted)
     if plots is not None:
-        _draw(scores, plots, card or Path(str(gold)).name.split(".")[0])
+        _draw(scores, plots, cards[0] if cards else Path(golds[0]).name.split(".")[0])
     if as_json:
         print_json(scores)
     else:
-        _print(scores, judge, f"{card}/{split}" if card else str(gold), by)
+        _print(scores, judge, name, by)
         _print_mistakes(rows, found, errors)
     if limit is not None:
         _hold(scores, *limit)
 
 
-def _one_each(model: str | None, guess: str | None, card: str | None, gold: str | None) -> None:
+def _single(
+    model: str | None,
+    guess: str | None,
+    baseline: str | None,
+    cards: Sequence[str],
+    golds: Sequence[str],
+    task: str | None,
+    wanted: Wanted,
+) -> tuple[list[Row], list[Row], Task, dict[str, Any]]:
+    """(gold, guess) rows, their task and scores, of one model or file of guesses on one card or file."""
+    from nlpkit.jobs import evaluate as job
+    from nlpkit.jobs import leaks
+    from nlpkit.jobs.signals import Signals
+
+    with Signals() as signals:
+        predictor = None
+        if model is not None:
+            predictor = wanted.model(model, task)
+            task = str(predictor.info["task"])
+        task = task or "ner"
+        judge = predictor.task if predictor else job.scorer(task)
+        suits(judge, task, wanted.by, wanted.scheme)
+        learned = predictor.columns if predictor else {}
+        source = wanted.card(cards[0]) if cards else wanted.file(golds[0], judge.head, learned)
+        right = job.load_gold(source, wanted.data_dir, stderr.say, task)
+        files = [] if model is not None else [str(guess)]
+        files += [baseline] if baseline is not None and Path(baseline).is_file() else []
+        sides = {
+            name: job.load_gold(wanted.file(name, judge.head, learned), wanted.data_dir, stderr.say, task, "guessed")
+            for name in files
+        }
+        if predictor is None:
+            judge = job.scorer(task, [row for side in (right, *sides.values()) for row in side.rows])
+        signals.poll()
+
+        def outputs(name: str, reader: Predictor | None) -> tuple[list[Row], list[Row]]:
+            if reader is None:
+                return job.compare(right, sides[name], judge, stderr.say)
+            return job.run_model(right, reader, signals.poll)
+
+        rows, found = outputs(str(model or guess), predictor)
+        scores = job.score(rows, found, judge, wanted.by, predictor.seen if predictor else None)
+        if model is not None and predictor is not None:
+            scores["leaks"] = leaks.Leaks(wanted.data_dir, judge.head).of(predictor.info, rows)
+            name = f"{cards[0]}/{wanted.split}" if cards else golds[0]
+            leaks.tell(model, name, scores["leaks"], len(rows), stderr.say)
+        if baseline is not None:
+            other = None if Path(baseline).is_file() else wanted.model(baseline, task)
+            _, guessed = outputs(baseline, other)
+            scores["against"] = {"baseline": baseline, **job.against(rows, found, guessed, judge)}
+    return rows, found, judge, scores
+
+
+def _one_each(models: Sequence[str], guess: str | None, cards: list[str], golds: list[str]) -> None:
     """What is scored, and against what."""
-    if (model is None) == (guess is None):
+    if bool(models) == (guess is not None):
         raise InputError(
             "name a MODEL or a --guess file", "nlpkit evaluate MODEL --card NAME, or nlpkit evaluate --gold F --guess F"
         )
-    if (card is None) == (gold is None):
+    if not cards + golds or (guess is not None and len(cards + golds) > 1):
         raise InputError(
             "name a --card or a --gold file", "nlpkit evaluate MODEL --card NAME, or nlpkit evaluate MODEL --gold F"
         )
-
-
-def _suits(judge: Any, task: str, by: str | None, scheme: str | None) -> None:
-    """Options that are for another task are refused."""
-    if scheme is not None and not judge.spans:
-        raise InputError(f"{task} has no tag scheme", "leave out --scheme")
-    if by in ("type", "tag", "label") and by != judge.unit:
-        hint = f"--by {judge.unit}, or --by lang" if judge.unit in ("type", "tag", "label") else "--by lang"
-        raise InputError(f"`--by {by}` is not for {task}", hint)
 
 
 def _draw(scores: dict[str, Any], folder: Path, name: str) -> None:
@@ -184,7 +209,7 @@ def _print(scores: dict[str, Any], judge: Task, name: str, by: str | None) -> No
     print_lines([f"{name}: {first}", *rest])
     if by == judge.unit and f"per_{by}" in scores:
         print_lines(["", *scores_table(scores, judge.unit)])
-    print_lines(_more(scores, judge.main_metric))
+    print_lines(_more(scores, judge.main_metric, by))
 
 
 def _print_mistakes(gold: Sequence[Row], guess: Sequence[Row], most: int) -> None:
@@ -194,16 +219,16 @@ def _print_mistakes(gold: Sequence[Row], guess: Sequence[Row], most: int) -> Non
         print_lines(["", *map(printable, mistakes.lines(mistake))])
 
 
-def _more(scores: dict[str, Any], metric: str) -> Iterator[str]:
+def _more(scores: dict[str, Any], metric: str, by: str | None) -> Iterator[str]:
     """The parts that only some calls ask for."""
     name = {"f1": "F1"}.get(metric, metric)
-    if "by_lang" in scores:
+    if by is not None and (parts := scores.get(f"by_{by}")):
         others = {"gold": "support", "macro F1": "macro_f1"} if "macro_f1" in scores else {}
         heads = ["rows", *list(others)[:1], name, *list(others)[1:]]
         keys = ["rows", *list(others.values())[:1], metric, *list(others.values())[1:]]
-        body = [[lang, *(part[key] for key in keys)] for lang, part in scores["by_lang"].items()]
-        yield from ["", *table(["lang", *heads], body)]
-        yield f"macro over languages  {scores[f'macro_lang_{metric}']:.4f}"
+        body = [[part, *(found[key] for key in keys)] for part, found in parts.items()]
+        yield from ["", *table([by, *heads], body)]
+        yield f"macro over {'languages' if by == 'lang' else by}  {scores[f'macro_{by}_{metric}']:.4f}"
     if d := scores.get("against"):
         yield ""
         interval = f"95 %: {d['low']:+.4f} to {d['high']:+.4f}"

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nlpkit.cli import options
-from nlpkit.cli.streams import print_json, print_lines, stderr, table
-
-_TO = ("text", "md", "csv")
+from nlpkit.cli import options, tables
+from nlpkit.cli.streams import print_json, print_lines, stderr
 
 
 def report(
@@ -25,9 +20,9 @@ def report(
     ] = None,
     by: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN", help="Also by a column of the rows, e.g. source, or lang.", show_default=False),
+        typer.Option(metavar="HOW", help="Also by lang, length, or a column, e.g. source.", show_default=False),
     ] = None,
-    to: Annotated[str, typer.Option("--to", help="text, md or csv.")] = "text",
+    to: tables.To = "text",
     out: Annotated[
         Path | None,
         typer.Option(
@@ -48,7 +43,7 @@ def report(
 
     stderr.quiet = quiet
     options.choice(split, ("dev", "test"), "--split")
-    options.choice(to, _TO, "--to")
+    tables.check(to)
     paths = list(dict.fromkeys([*runs, *([baseline] if baseline else [])]))
     found = [comparison.read(path, split) for path in paths]
     base = found[paths.index(baseline)] if baseline else None
@@ -65,15 +60,6 @@ def report(
         print_json(figures)
         return
     head, body = comparison.cells(figures)
-    if to == "csv":
-        file = io.StringIO()
-        csv.writer(file, lineterminator="\n").writerows([head, *body])
-        print_lines(file.getvalue().splitlines())
-        return
-    print_lines(_markdown(head, body) if to == "md" else table(head, body))
-    print_lines(comparison.notes(figures) if to == "text" else ["", *comparison.notes(figures)])
-
-
-def _markdown(head: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:
-    rows = (head, ["---"] * len(head), *body)
-    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    print_lines(tables.render(head, body, to))
+    if to in ("text", "md"):
+        print_lines(comparison.notes(figures) if to == "text" else ["", *comparison.notes(figures)])

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import typer
 
-from nlpkit.cli import options
+from nlpkit.cli import options, tables
 from nlpkit.cli.streams import print_json, print_lines, stderr, table
 from nlpkit.errors import CheckFailed, InputError, counted
 
+Shown = Callable[[float], str]
+_METRICS = (
+    "Texts: bleu, chrf, chrf++, ter, wer, cer, per, g2p. Tags of words: span-f1, tag-accuracy. "
+    "Labels of texts: accuracy, macro-f1, micro-f1, weighted-f1, average-recall, mcc."
+)
+
 
 def score(
-    metric: Annotated[str, typer.Argument(metavar="METRIC", help="bleu, chrf, chrf++, ter, wer, cer, per, or g2p.")],
-    guess: Annotated[list[str], typer.Argument(metavar="GUESS", help="Files to score, a segment a line; - is stdin.")],
+    metric: Annotated[str, typer.Argument(metavar="METRIC", help=_METRICS)],
+    guess: Annotated[list[str], typer.Argument(metavar="GUESS", help="Files to score; - is stdin.")],
     gold: Annotated[
         list[str], typer.Option(metavar="FILE", help="File with right answers; again for other right answers.")
     ],
@@ -34,17 +40,17 @@ def score(
         ),
     ] = None,
     lower: Annotated[bool, typer.Option("--lower", help="Score lower-cased texts only.")] = False,
-    read: Annotated[str | None, options.reads("text", "tsv", "jsonl")] = None,
+    read: Annotated[str | None, options.reads("text", "tsv", "jsonl", "csv", "conll", "conllu")] = None,
     column: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=PLACE", help="Where a table holds what: tgt=phones, src_lang=0.", show_default=False
+            metavar="NAME=PLACE", help="Where a table holds what: tgt=phones, tag=3, label=1.", show_default=False
         ),
     ] = None,
     fail_under: Annotated[
         float | None,
         typer.Option(
-            metavar="N", help="Exit with 1 if a score is under this (bleu, chrf, chrf++).", show_default=False
+            metavar="N", help="Exit with 1 if a score is under this: 30 for bleu, 0.8 for a share.", show_default=False
         ),
     ] = None,
     fail_over: Annotated[
@@ -53,19 +59,69 @@ def score(
             metavar="N", help="Exit with 1 if a rate is over this (ter, wer, cer, per, g2p).", show_default=False
         ),
     ] = None,
+    scheme: Annotated[
+        str | None,
+        typer.Option(help="Tag scheme of span-f1: iob1, iob2, iobes, bilou. Default: found.", show_default=False),
+    ] = None,
+    to: tables.To = "text",
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Score files of translations, transcriptions or pronunciations, and compare the later ones with the first.
+    """Score files of answers, and tell which differences between them are more than chance. No model is loaded.
 
     \b
     nlpkit score bleu mine.txt --gold gold.txt --lang swh
-    nlpkit score chrf theirs.txt mine.txt --gold gold.txt --gold other.txt --json
+    nlpkit score span-f1 theirs.conll mine.conll --gold gold.conll --to md
     """
-    from nlpkit.jobs import score as job
+    from nlpkit.jobs import score as texts
+    from nlpkit.jobs import score_labels as labels
 
     stderr.quiet = quiet
-    options.choice(metric, job.METRICS, "METRIC")
+    tables.check(to)
+    options.choice(metric, (*texts.METRICS, *labels.METRICS), "METRIC")
+    if as_json and to != "text":
+        raise InputError("both --json and --to are given", "use one of them")
+    _limits(fail_under, fail_over, metric in texts.ERRORS, metric)
+    if [*guess, *gold].count("-") > 1:
+        raise InputError("stdin can be read once only", "name files for the others")
+    if metric in labels.METRICS:
+        _refuse(metric, {"--lang": lang, "--tokenize": tokenize, "--lower": lower}, "texts that a model has written")
+        title = labels.METRICS[metric].title
+        found = _labels(metric, guess, gold, read, column, scheme)
+    else:
+        _refuse(metric, {"--scheme": scheme}, "tags")
+        title = texts.TITLES[metric]
+        found = _texts(metric, guess, gold, read, column, lang, tokenize, lower)
+    shown: Shown = ("{:.2f}" if metric in texts.METRICS else "{:.4f}").format  # percents, and shares of 1
+    if as_json:
+        print_json(found)
+    elif to == "text":
+        print_lines(_lines(found, title, shown))
+    else:
+        print_lines(tables.render(*_table(found, title, shown), to))
+    _hold(found["systems"], title, shown, fail_under, fail_over)
+
+
+def _refuse(metric: str, given: dict[str, Any], what: str) -> None:
+    """Options that say nothing here."""
+    for option, value in given.items():
+        if value:
+            raise InputError(f"{option} is for {what}, not for {metric}", "leave it out")
+
+
+def _texts(
+    metric: str,
+    guess: list[str],
+    gold: list[str],
+    read: str | None,
+    column: list[str] | None,
+    lang: str | None,
+    tokenize: str | None,
+    lower: bool,
+) -> dict[str, Any]:
+    """Scores of texts that a model has written."""
+    from nlpkit.jobs import score as job
+
     if read is not None:
         options.choice(read, job.READ, "--from")
     if tokenize is not None and metric != "bleu":
@@ -75,18 +131,42 @@ def score(
         raise InputError(f"--lower says nothing here: {why}", "leave it out")
     if lang is not None:
         job.check_lang(lang)
-    _limits(fail_under, fail_over, metric in job.ERRORS, metric)
-    if [*guess, *gold].count("-") > 1:
-        raise InputError("stdin can be read once only", "name files for the others")
     columns = options.columns(column)
     golds = [job.read(path, read, columns, stderr.say) for path in gold]
     guesses = [job.read(path, read, columns, stderr.say) for path in guess]
-    found = job.score(metric, golds, guesses, lang=lang, tokenize=tokenize, lower=lower, say=stderr.say)
-    if as_json:
-        print_json(found)
-    else:
-        print_lines(_lines(found, job.TITLES[metric]))
-    _hold(found["systems"], job.TITLES[metric], fail_under, fail_over)
+    return job.score(metric, golds, guesses, lang=lang, tokenize=tokenize, lower=lower, say=stderr.say)
+
+
+def _labels(
+    metric: str,
+    guess: list[str],
+    gold: list[str],
+    read: str | None,
+    column: list[str] | None,
+    scheme: str | None,
+) -> dict[str, Any]:
+    """Scores of tags and of labels."""
+    from nlpkit.data import formats
+    from nlpkit.jobs import score_labels as job
+    from nlpkit.tasks import named
+    from nlpkit.text import spans
+
+    kind = named(job.METRICS[metric].task)
+    if read is not None:
+        options.choice(
+            read, tuple(name for name in formats.READ[kind.head] if kind.head == "texts" or name != "text"), "--from"
+        )
+    if scheme is not None and not kind.spans:
+        raise InputError(f"{metric} has no tag scheme", "leave out --scheme")
+    options.choice(scheme or "iob2", spans.SCHEMES, "--scheme")
+    if len(gold) > 1:
+        raise InputError(
+            f"{metric} takes one --gold file", "other right answers are for texts that a model has written"
+        )
+    columns = options.columns(column)
+    right = job.read(gold[0], metric, read, columns, scheme, stderr.say, "gold")
+    said = [(path, job.read(path, metric, read, columns, scheme, stderr.say, "guessed")) for path in guess]
+    return job.run(metric, gold[0], right, said, stderr.say)
 
 
 def _limits(under: float | None, over: float | None, errors: bool, metric: str) -> None:
@@ -101,28 +181,35 @@ def _limits(under: float | None, over: float | None, errors: bool, metric: str) 
             raise InputError(f"{option} is not for {metric}, where {better} is better", f"use {other}")
 
 
-def _hold(systems: list[dict[str, Any]], title: str, under: float | None, over: float | None) -> None:
+def _hold(systems: list[dict[str, Any]], title: str, shown: Shown, under: float | None, over: float | None) -> None:
     """Raise CheckFailed at the first guess beyond the limit."""
     for found in systems:
         if under is not None and found["score"] < under:
-            raise CheckFailed(f"{title} of `{found['guess']}` is {found['score']:.2f}, under {under:g}")
+            raise CheckFailed(f"{title} of `{found['guess']}` is {shown(found['score'])}, under {under:g}")
         if over is not None and found["score"] > over:
-            raise CheckFailed(f"{title} of `{found['guess']}` is {found['score']:.2f}, over {over:g}")
+            raise CheckFailed(f"{title} of `{found['guess']}` is {shown(found['score'])}, over {over:g}")
 
 
-def _lines(found: dict[str, Any], title: str) -> Iterator[str]:
-    several = f", up to {found['references']} references" if found["references"] > 1 else ""
+def _lines(found: dict[str, Any], title: str, shown: Shown) -> Iterator[str]:
+    several = f", up to {found['references']} references" if found.get("references", 1) > 1 else ""
     yield f"{', '.join(found['gold'])}: {counted(found['rows'], 'row')}{several}"
     systems = found["systems"]
-    yield from _table(systems, title) if len(systems) > 1 else _details(systems[0], title)
+    if len(systems) == 1:
+        yield from _details(systems[0], title, shown)
+    else:
+        yield from table(*_table(found, title, shown))
+    if len(systems) > 2:
+        yield from _pairs(found)
     yield found["signature"]
 
 
-def _details(one: dict[str, Any], title: str) -> Iterator[str]:
+def _details(one: dict[str, Any], title: str, shown: Shown) -> Iterator[str]:
     """The scores of a lone file, and what they come from."""
-    low, high = one["interval"]
+    low, high = map(shown, one["interval"])
     small = f"  lower-cased {one['score_lower']:.2f}" if "score_lower" in one else ""
-    yield f"{title} {one['score']:.2f}  (95 %: {low:.2f} to {high:.2f}){small}"
+    yield f"{title} {shown(one['score'])}  (95 %: {low} to {high}){small}"
+    if "precision" in one:
+        yield f"precision {one['precision']:.4f}  recall {one['recall']:.4f}"
     if "precisions" in one:
         precisions = "/".join(f"{value:.1f}" for value in one["precisions"])
         yield f"precisions {precisions}  brevity penalty {one['brevity_penalty']:.3f}  length {one['length_ratio']:.3f}"
@@ -133,27 +220,36 @@ def _details(one: dict[str, Any], title: str) -> Iterator[str]:
             for lang, s in one["per_lang"].items()
         ]
         yield from table(["lang", "rows", "WER", "PER", "official PER"], body)
-    yield f"exact {one['exact']:.4f}  empty {one['empty']}"
+    yield f"exact {one['exact']:.4f}  empty {one['empty']}" if "exact" in one else f"empty {one['empty']}"
 
 
-def _table(systems: list[dict[str, Any]], title: str) -> list[str]:
+def _table(found: dict[str, Any], title: str, shown: Shown) -> tuple[list[str], list[list[str]]]:
     """A line a file; differences and p values are against the first."""
-    cased = "score_lower" in systems[0]
-    pronounced = "per" in systems[0]
-    head = [
-        "file",
-        title,
-        *(["lower-cased"] if cased else []),
-        "low",
-        "high",
-        *(["PER"] if pronounced else []),
-        "exact",
-    ]
+    systems = found["systems"]
+    columns = {"score": title, "score_lower": "lower-cased", "low": "low", "high": "high", "per": "PER"}
+    columns |= {"precision": "precision", "recall": "recall"}
+    body = []
+    for one in systems:
+        numbers = {**one, "low": one["interval"][0], "high": one["interval"][1]}
+        cells = [one["guess"], *(shown(numbers[key]) for key in columns if key in numbers)]
+        cells += [f"{one['exact']:.4f}"] if "exact" in one else []
+        if len(systems) > 1:
+            gain = one.get("difference")
+            cells += ["", ""] if gain is None else [("+" if gain >= 0 else "") + shown(gain), f"{one['p']:.4f}"]
+        body.append(cells)
+    there = {*systems[0], "low", "high"}
+    head = ["file", *(name for key, name in columns.items() if key in there)]
+    head += ["exact"] if "exact" in systems[0] else []
+    return [*head, *(["difference", "p"] if len(systems) > 1 else [])], body
 
-    def line(one: dict[str, Any]) -> list[str]:
-        numbers = [one["score"], *([one["score_lower"]] if cased else []), *one["interval"]]
-        numbers += [one["per"]] if pronounced else []
-        against = [f"{one['difference']:+.2f}", f"{one['p']:.4f}"] if "p" in one else ["", ""]
-        return [one["guess"], *(f"{number:.2f}" for number in numbers), f"{one['exact']:.4f}", *against]
 
-    return table([*head, "difference", "p"], map(line, systems))
+def _pairs(found: dict[str, Any]) -> Iterator[str]:
+    """p of each two files, corrected for their number."""
+    from nlpkit.jobs import systems as job
+
+    names = [one["guess"] for one in found["systems"]]
+    cells = job.matrix(found["pairs"], len(names))
+    yield ""
+    yield "p of each two files (paired permutation, corrected for their number by Holm's method)"
+    yield from table(["", *names[1:]], [[name, *row] for name, row in zip(names, cells, strict=False)])
+    yield ""

@@ -75,7 +75,7 @@ def print_lines(lines: Iterable[str]) -> None:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
     """Columns parted by two blanks, each as wide as its widest cell; numbers to the right."""
-    cells = [[_cell(value) for value in row] for row in rows]
+    cells = [[cell(value) for value in row] for row in rows]
     widths = [max(len(row[i]) for row in [list(head), *cells]) for i in range(len(head))]
     numeric = [bool(cells) and all(_number(row[i]) for row in cells) for i in range(len(head))]
 
@@ -85,7 +85,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
     return [line(head), *(line(row) for row in cells)]
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 

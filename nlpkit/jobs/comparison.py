@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from nlpkit.config import bundle_info, strict_yaml
-from nlpkit.config.explain import unknown
 from nlpkit.config.recipe import Source
 from nlpkit.data.rows import PairRow, Row
 from nlpkit.errors import InputError
-from nlpkit.jobs.evaluate import compare, language, load_gold
+from nlpkit.jobs import slices
+from nlpkit.jobs.evaluate import compare, load_gold
 from nlpkit.jobs.rundir import DONE, Say
+from nlpkit.jobs.systems import SURE
 from nlpkit.metrics import significance
 from nlpkit.tasks import named
 from nlpkit.tasks.base import Task
 
 _SEED = re.compile(r"(?<=.)[-_.]?(seed)?[-_.]?\d+$")
-_SURE = 0.05  # a difference with a smaller p value is marked
 
 
 @dataclass
@@ -124,7 +124,7 @@ def grouped(runs: Sequence[Run]) -> dict[str, list[Run]]:
 def table(runs: Sequence[Run], baseline: Run | None, by: str | None, say: Say) -> dict[str, Any]:
     """The figures of runs, of each recipe the mean over its seeds.
 
-    ``rows`` has for each recipe its ``scores`` (mean, sd) and with ``by``, a column or ``lang``, the mean metric of
+    ``rows`` has for each recipe its ``scores`` (mean, sd) and with ``by`` (see ``slices.parts``) the mean metric of
     each part. Against the ``baseline`` the counts of the seeds are added row by row before rows are drawn or swapped,
     so that a sentence is one observation however many seeds there are.
     """
@@ -139,7 +139,7 @@ def table(runs: Sequence[Run], baseline: Run | None, by: str | None, say: Say) -
         for run in runs[1:]:
             if [row.tokens for row in run.answers[0]] != [row.tokens for row in first.answers[0]]:
                 raise InputError(f"`{run.path}` and `{first.path}` were scored on different rows", "compare them apart")
-    parts = _parts(first.answers[0], by) if by else {}
+    parts = slices.parts(first.answers[0], by) if by else {}
     base = next((group for group in groups.values() if baseline in group), None)
     found = []
     for name, group in groups.items():
@@ -163,17 +163,6 @@ def table(runs: Sequence[Run], baseline: Run | None, by: str | None, say: Say) -
         "task": first.recipe["task"], "split": first.split, "metric": metric, "baseline": baseline and baseline.name,
         "by": by, "parts": {part: len(rows) for part, rows in parts.items()}, "rows": found, "signature": signatures[0],
     }  # fmt: skip
-
-
-def _parts(rows: Sequence[Row], by: str) -> dict[str, list[int]]:
-    """The numbers of the rows that have each value of a column, or each language."""
-    values = [language(row) if by == "lang" else row.extra.get(by) for row in rows]
-    if all(value is None for value in values):
-        raise unknown("column", by, ["lang", *rows[0].extra], "other columns: " + ", ".join(["lang", *rows[0].extra]))
-    groups: dict[str, list[int]] = defaultdict(list)
-    for number, value in enumerate(values):
-        groups[value or "none"].append(number)
-    return dict(sorted(groups.items()))
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:
@@ -216,7 +205,7 @@ def cells(figures: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
             cells.append(number(score["mean"]) + (f" ± {number(score['sd'])}" if "sd" in score else ""))
         other = row.get("against")
         for part in parts:
-            sure = other and other["parts"][part]["p"] < _SURE
+            sure = other and other["parts"][part]["p"] < SURE
             cells.append(number(row["parts"][part]) + ("*" if sure else ""))
         if compared and other:
             cells += [number(other["difference"], "+"), f"{number(other['low'], '+')} to {number(other['high'], '+')}"]
@@ -236,6 +225,6 @@ def notes(figures: dict[str, Any]) -> list[str]:
     if figures["baseline"]:
         lines.append(
             f"difference to {figures['baseline']} with its interval (paired bootstrap) and p (paired permutation); "
-            f"* p < {_SURE}, of a part"
+            f"* p < {SURE}, of a part"
         )
     return lines

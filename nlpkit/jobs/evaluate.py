@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,9 @@ from typing import Any
 
 from nlpkit.config.recipe import Source
 from nlpkit.data import load
-from nlpkit.data.rows import PairRow, Row
+from nlpkit.data.rows import PairRow, Row, TokenRow
 from nlpkit.errors import InputError, counted
+from nlpkit.jobs import slices
 from nlpkit.jobs.predict import Predictor
 from nlpkit.jobs.rundir import Say
 from nlpkit.metrics import significance
@@ -71,7 +71,7 @@ def _look_like(rows: Sequence[Row], task: str, card: str | None) -> None:
     translated = next((row for row in rows if row.target_lang), None)
     if kind.symbols and translated is not None:
         raise InputError(
-            f"{where} holds translations ({language(translated)}), which are not for {task}",
+            f"{where} holds translations ({slices.language(translated)}), which are not for {task}",
             "score it with a model for translate, or take words with their phones",
         )
     if not kind.symbols and card and translated is None and any(row.lang for row in rows):
@@ -91,9 +91,10 @@ def compare(gold: Gold, other: Gold, judge: Task, say: Say) -> tuple[list[Row], 
             f"{counted(len(gold.rows), 'gold row')} and {counted(len(other.rows), 'guessed row')}",
             "score files with the same sentences",
         )
+    answers = any(_answers_alone(side.rows) for side in (gold, other))
     for number, (a, b) in enumerate(zip(gold.rows, other.rows, strict=True), 1):
-        if isinstance(b, PairRow) and not b.text.strip():
-            continue  # a file of answers alone
+        if answers or (isinstance(b, PairRow) and not b.text.strip()):
+            continue
         if list(a.tokens) != list(b.tokens):
             at = next(
                 (i for i, (x, y) in enumerate(zip(a.tokens, b.tokens, strict=False)) if x != y),
@@ -107,6 +108,11 @@ def compare(gold: Gold, other: Gold, judge: Task, say: Say) -> tuple[list[Row], 
         [judge.prepare(row, judge.options, gold.scheme, side.mend) for row in side.rows] for side in (gold, other)
     ]
     return prepare[0], prepare[1]
+
+
+def _answers_alone(rows: Sequence[Row]) -> bool:
+    """Whether these are texts of which the file holds nothing but the labels."""
+    return not any(isinstance(row, TokenRow) or row.tokens for row in rows)
 
 
 def run_model(gold: Gold, predictor: Predictor, poll: Callable[[], None] = lambda: None) -> tuple[list[Row], list[Row]]:
@@ -128,27 +134,21 @@ def score(
     by: str | None = None,
     seen: Callable[[str], bool] | None = None,
 ) -> dict[str, Any]:
-    """The task's scores; ``by="lang"`` adds ``by_lang``, scores of each language, and their mean ``macro_lang_...``."""
+    """The task's scores.
+
+    A ``by`` of ``slices.parts`` adds ``by_BY``, the scores of each part, and ``macro_BY_METRIC``, the mean over them.
+    """
     result = judge.score(gold, guess, seen)
-    if by == "lang":
-        groups: dict[str, list[int]] = defaultdict(list)
-        for number, row in enumerate(gold):
-            groups[language(row)].append(number)
+    if by is not None and by != judge.unit:
+        groups = slices.parts(gold, by, seen, judge.unit)
         parts = {
-            lang: judge.score([gold[i] for i in numbers], [guess[i] for i in numbers], seen)
-            for lang, numbers in sorted(groups.items())
+            name: judge.score([gold[i] for i in numbers], [guess[i] for i in numbers], seen)
+            for name, numbers in groups.items()
         }
-        result["by_lang"] = parts
-        name = judge.main_metric
-        result[f"macro_lang_{name}"] = sum(part[name] for part in parts.values()) / len(parts)
+        result[f"by_{by}"] = parts
+        metric = judge.main_metric
+        result[f"macro_{by}_{metric}"] = sum(part[metric] for part in parts.values()) / len(parts)
     return result
-
-
-def language(row: Row) -> str:
-    """The language of a row; of a pair both, where both are named."""
-    if isinstance(row, PairRow):
-        return ">".join(name for name in (row.lang, row.target_lang) if name) or "und"
-    return row.lang or "und"
 
 
 def against(gold: Sequence[Row], guess: Sequence[Row], baseline: Sequence[Row], judge: Task) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import nlpkit
 from nlpkit.data import formats, load
 from nlpkit.data.files import Strictly, read_lines
 from nlpkit.errors import InputError, counted
+from nlpkit.jobs import systems
 from nlpkit.jobs.rundir import Say
 from nlpkit.metrics import edits, significance, translation
 from nlpkit.metrics.significance import Array
@@ -214,9 +215,8 @@ def score(
 ) -> dict[str, Any]:
     """Scores of each guess by the metric ``name``; of several, also what sets them apart from the first.
 
-    Keys: metric, gold, rows, references (most of a row), signature, systems: for each guess its path, score, interval
-    (95 %, bootstrap over rows), exact (share of rows), empty, normal_forms, and difference and p (two-sided, paired
-    permutation) where it is not the first; beside these what the metric knows more. Raises InputError.
+    Keys: metric, gold, rows, references (most of a row), signature, and those of ``compared``; each of the systems has
+    also exact (share of rows), empty, normal_forms and what the metric knows more. Raises InputError.
     """
     refs = gather(golds)
     for guess in guesses:
@@ -227,45 +227,54 @@ def score(
     tok = tokenizer(name, lang, tokenize, refs, say)
     metric = _metric(name, langs, tok, lower)
     both = name in ("bleu", "chrf", "chrf++") and not lower
-    systems: list[dict[str, Any]] = []
-    first: Array | None = None
+    told: list[dict[str, Any]] = []
+    counts: list[Array] = []
     for guess in guesses:
         hyps = guess.texts
-        counts = metric.counts(hyps, refs)
-        low, high = significance.interval(counts, metric.statistic)
+        mine = metric.counts(hyps, refs)
+        counts.append(mine)
         forms = normal_forms(hyps, refs)
         _warn(guess.name, hyps, refs, forms, say)
         found: dict[str, Any] = {
             "guess": guess.name,
-            "score": translation.value(counts, metric.statistic),
-            "interval": [low, high],
             "exact": translation.exact(hyps, refs),
             "empty": translation.empty(hyps),
             "normal_forms": forms,
         }
         if both:
-            small = translation.lowered(counts, hyps, refs, _metric(name, langs, tok, True).counts)
+            small = translation.lowered(mine, hyps, refs, _metric(name, langs, tok, True).counts)
             found["score_lower"] = translation.value(small, metric.statistic)
         if name == "bleu":
-            found |= translation.bleu_parts(counts)
+            found |= translation.bleu_parts(mine)
         if name == "g2p":
             more = edits.g2p(refs, hyps, langs)
             found |= {key: more[key] for key in ("per", "per_official", "accuracy", "per_lang")}
-        if first is None:
-            first = counts
-        else:
-            gain = significance.paired(counts, first, metric.statistic)
-            found |= {
-                "difference": gain["difference"],
-                "difference_interval": [gain["low"], gain["high"]],
-                "p": gain["p"],
-            }
-        systems.append(found)
+        told.append(found)
     return {
         "metric": name,
         "gold": [gold.name for gold in golds],
         "rows": len(refs),
         "references": max(map(len, refs)),
         "signature": signature(name, refs, tok, lower),
-        "systems": systems,
+        **compared(told, counts, metric.statistic),
     }
+
+
+def compared(
+    found: Sequence[dict[str, Any]], counts: Sequence[Array], statistic: Callable[[Array], Array]
+) -> dict[str, Any]:
+    """``systems``: what was found of each, with what its (rows, n) counts say; ``pairs``: see ``systems.pairs``.
+
+    The counts give score, interval (95 %, bootstrap over rows) and for all but the first difference,
+    difference_interval and p against the first.
+    """
+    result = []
+    for entry, mine in zip(found, counts, strict=True):
+        scores = {"score": translation.value(mine, statistic), "interval": [*significance.interval(mine, statistic)]}
+        result.append({"guess": entry["guess"], **scores, **entry})
+    pairs = systems.pairs(counts, statistic)
+    for pair in pairs:
+        if pair["first"] == 0:
+            gain = {"difference": pair["difference"], "difference_interval": [pair["low"], pair["high"]]}
+            result[pair["second"]] |= {**gain, "p": pair["p"]}
+    return {"systems": result, "pairs": pairs}

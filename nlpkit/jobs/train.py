@@ -13,12 +13,12 @@ from nlpkit.config.recipe import WHOLE, Recipe
 from nlpkit.data.rows import Row
 from nlpkit.errors import InputError, Preempted, RunError, counted
 from nlpkit.jobs import whole
-from nlpkit.jobs.evaluate import language
 from nlpkit.jobs.finish import brief, finish
 from nlpkit.jobs.predict import fill
 from nlpkit.jobs.prepare import Data, Tick, begin, load_data, ready
 from nlpkit.jobs.rundir import RunDir, Say, open_run
 from nlpkit.jobs.signals import Signals
+from nlpkit.jobs.slices import language
 from nlpkit.tasks.base import Task
 from nlpkit.tasks.base_pairs import PairTask
 

@@ -33,16 +33,71 @@ def row_counts(gold: Sequence[Labels], guess: Sequence[Labels], labels: Sequence
     return counts
 
 
-def macro_f1_of(totals: Array) -> Array:
-    """Macro F1 over the labels that stand in the gold rows, from totals (n, 3 x labels): (n,)."""
+def exact_counts(gold: Sequence[Labels], guess: Sequence[Labels]) -> Array:
+    """(rows, 2): whether all labels of the row are right, and 1."""
     import numpy as np
 
+    right = [set(a) == set(b) for a, b in zip(gold, guess, strict=True)]
+    counts: Array = np.stack([np.array(right, np.int32), np.ones(len(right), np.int32)], axis=1)
+    return counts
+
+
+def _parted(totals: Array) -> tuple[Array, Array, Array]:
+    """Totals (n, 3 x labels) as rightly given, given and wanted: (n, labels) each."""
     size = totals.shape[1] // 3
-    good, given, wanted = totals[:, :size], totals[:, size : 2 * size], totals[:, 2 * size :]
-    there = wanted > 0
-    f1 = np.divide(2.0 * good, given + wanted, out=np.zeros(good.shape), where=there)
-    found: Array = f1.sum(1) / np.maximum(1, there.sum(1))
+    return totals[:, :size], totals[:, size : 2 * size], totals[:, 2 * size :]
+
+
+def _share(part: Array, whole: Array) -> Array:
+    """``part / whole``, 0 where there is nothing."""
+    import numpy as np
+
+    found: Array = np.divide(part, whole, out=np.zeros(np.shape(whole)), where=whole > 0)
     return found
+
+
+def _f1(totals: Array) -> tuple[Array, Array]:
+    """F1 of each label, and how many texts have it: (n, labels) each."""
+    good, given, wanted = _parted(totals)
+    return _share(2.0 * good, (given + wanted) * (wanted > 0)), wanted
+
+
+def macro_f1_of(totals: Array) -> Array:
+    """Macro F1 over the labels that stand in the gold rows, from totals (n, 3 x labels): (n,)."""
+    f1, wanted = _f1(totals)
+    return _share(f1.sum(1), (wanted > 0).sum(1))
+
+
+def micro_f1_of(totals: Array) -> Array:
+    """Micro F1 from totals (n, 3 x labels): (n,)."""
+    good, given, wanted = (part.sum(1) for part in _parted(totals))
+    return _share(2.0 * good, given + wanted)
+
+
+def weighted_f1_of(totals: Array) -> Array:
+    """F1 weighted by support, from totals (n, 3 x labels): (n,)."""
+    f1, wanted = _f1(totals)
+    return _share((f1 * wanted).sum(1), wanted.sum(1))
+
+
+def average_recall_of(totals: Array) -> Array:
+    """Mean recall over the labels that stand in the gold rows, from totals (n, 3 x labels): (n,)."""
+    good, _, wanted = _parted(totals)
+    return _share(_share(1.0 * good, wanted).sum(1), (wanted > 0).sum(1))
+
+
+def mcc_of(totals: Array) -> Array:
+    """Matthews correlation of one label a text (Gorodkin, 2004), from totals (n, 3 x labels): (n,).
+
+    Texts without an answer are those that miss from the sum of the labels given.
+    """
+    import numpy as np
+
+    good, given, wanted = _parted(totals.astype(np.float64))
+    texts = wanted.sum(1)
+    none = texts - given.sum(1)
+    spread = (texts**2 - (given**2).sum(1) - none**2) * (texts**2 - (wanted**2).sum(1))
+    return _share(good.sum(1) * texts - (given * wanted).sum(1), np.sqrt(np.maximum(spread, 0)))
 
 
 def score(gold: Sequence[Labels], guess: Sequence[Labels], *, interval: bool = True) -> dict[str, Any]:

@@ -195,7 +195,7 @@ TABLE: list[tuple[tuple[str, ...], int, str, str]] = [
     (("evaluate", "--gold", "good.conll", "--guess", "shorter.conll"), 2, "2 gold rows and 1 guessed", "sentences"),
     (("evaluate", "--gold", "good.conll", "--guess", "words.conll"), 2, "differs at word 2", "same words"),
     (("evaluate", "--card", "samples_ner", "--guess", "good.conll"), 2, "42 gold rows and 2 guessed", "same sentences"),
-    ((*SCORE, "--by", "typ"), 2, "`--by typ`: no such choice; did you mean `type`?", "lang"),
+    ((*SCORE, "--by", "typ"), 2, "no column is called `typ`; did you mean `type`?", "lang"),
     ((*SCORE, "--from", "conl"), 2, "`--from conl`: no such choice; did you mean `conll`?", "conllu"),
     ((*SCORE, "--scheme", "iob9"), 2, "`--scheme iob9`: no such choice", "iobes"),
     ((*SCORE, "--precision", "fp8"), 2, "`--precision fp8`: no such choice", "int8"),

@@ -189,6 +189,7 @@ def test_evaluating_a_model_equals_scoring_its_output(cli: Cli, tiny_model: Path
     files = scores(cli, "--card", "samples_ner", "--guess", written("out.conllu", out), "--column", "tag=misc:NER")
     own = scores(cli, str(tiny_model), "--card", "samples_ner")
     assert 0 <= own.pop("ece") <= 1  # a file of tags has no probabilities
+    assert own.pop("leaks") == {"found": [], "unknown": []}  # nor training rows
     assert files == own
     assert 0 < files["f1"] < 1
 

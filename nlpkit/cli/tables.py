@@ -1,0 +1,58 @@
+"""A table as text, Markdown, CSV or LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from nlpkit.cli import options
+from nlpkit.cli.streams import cell, table
+
+FORMATS = ("text", "md", "csv", "latex")
+To = Annotated[str, typer.Option("--to", help="Table as text, md, csv or latex (booktabs).")]
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    **{char: f"\\{char}" for char in "&%$#_{}"},
+}  # fmt: skip
+_NUMBER = re.compile(r"[+-]?[0-9][0-9.,]*[%*]?( ± [0-9.]+)?")
+
+
+def check(to: str) -> str:
+    """``to``, if it is a format. Raises InputError."""
+    return options.choice(to, FORMATS, "--to")
+
+
+def render(head: Sequence[str], rows: Iterable[Sequence[Any]], to: str) -> list[str]:
+    """The lines of a table."""
+    if to == "text":
+        return table(head, rows)
+    body = [[cell(value) for value in row] for row in rows]
+    return {"md": _markdown, "csv": _csv, "latex": _latex}[to](head, body)
+
+
+def _csv(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerows([head, *body])
+    return file.getvalue().removesuffix("\n").split("\n")
+
+
+def _markdown(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
+    rows = (head, ["---"] * len(head), *body)
+    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+
+
+def _latex(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
+    numbers = [bool(body) and all(_NUMBER.fullmatch(row[at]) or not row[at] for row in body) for at in range(len(head))]
+    columns = "".join("r" if number else "l" for number in numbers)
+
+    def line(row: Sequence[str]) -> str:
+        return " & ".join("".join(_LATEX.get(char, char) for char in cell) for cell in row) + r" \\"
+
+    lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", line(head), r"\midrule", *map(line, body)]
+    return [*lines, r"\bottomrule", r"\end{tabular}"]

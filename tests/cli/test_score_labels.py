@@ -1,0 +1,186 @@
+"""nlpkit score: tags of words and labels of texts, many files at once, and tables to paste."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sklearn import metrics as sk
+
+Cli = Callable[..., Any]
+LABELS = ("joy", "fear", "no_w & then")
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def written(name: str, lines: list[str]) -> str:
+    Path(name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return name
+
+
+def labels(count: int, seed: int) -> list[str]:
+    rng = random.Random(seed)
+    return [rng.choice(LABELS) for _ in range(count)]
+
+
+def noisy(gold: list[str], share: float, seed: int) -> list[str]:
+    rng = random.Random(seed)
+    return [rng.choice(LABELS) if rng.random() < share else label for label in gold]
+
+
+def scores(cli: Cli, *args: str) -> dict[str, Any]:
+    result = cli("score", *args, "--json")
+    assert result.code == 0, result.err
+    return json.loads(result.out)
+
+
+@pytest.fixture
+def texts() -> tuple[list[str], list[list[str]]]:
+    gold = labels(200, 1)
+    guesses = [noisy(gold, share, 2 + at) for at, share in enumerate((0.1, 0.15, 0.8))]
+    written("gold.txt", gold)
+    for name, guess in zip("abc", guesses, strict=True):
+        written(f"{name}.txt", guess)
+    return gold, guesses
+
+
+FILES = ("a.txt", "b.txt", "c.txt", "--gold", "gold.txt")
+
+
+@pytest.mark.parametrize(
+    ("name", "reference"),
+    [
+        ("accuracy", sk.accuracy_score),
+        ("macro-f1", lambda a, b: sk.f1_score(a, b, average="macro")),
+        ("micro-f1", lambda a, b: sk.f1_score(a, b, average="micro")),
+        ("weighted-f1", lambda a, b: sk.f1_score(a, b, average="weighted")),
+        ("average-recall", sk.balanced_accuracy_score),
+        ("mcc", sk.matthews_corrcoef),
+    ],
+)
+def test_scores_of_labels_are_those_of_scikit_learn(
+    cli: Cli, texts: tuple[list[str], list[list[str]]], name: str, reference: Any
+) -> None:
+    gold, guesses = texts
+    found = scores(cli, name, *FILES)
+    assert [one["score"] for one in found["systems"]] == pytest.approx([reference(gold, guess) for guess in guesses])
+    for one in found["systems"]:
+        assert one["interval"][0] < one["score"] < one["interval"][1]
+
+
+@pytest.mark.usefixtures("texts")
+def test_every_two_files_are_compared_and_the_number_of_tests_counts(cli: Cli) -> None:
+    found = scores(cli, "macro-f1", *FILES)
+    pairs = {(pair["first"], pair["second"]): pair for pair in found["pairs"]}
+    assert set(pairs) == {(0, 1), (0, 2), (1, 2)}
+    values = [one["score"] for one in found["systems"]]
+    for (a, b), pair in pairs.items():
+        assert pair["difference"] == pytest.approx(values[b] - values[a])
+        assert pair["p_holm"] >= pair["p"]
+    assert pairs[0, 2]["p_holm"] < 0.05 < pairs[0, 1]["p_holm"]
+    assert found["systems"][2]["p"] == pairs[0, 2]["p"]
+    lines = cli("score", "macro-f1", *FILES).out.splitlines()
+    start = next(at for at, line in enumerate(lines) if line.startswith("p of each two files"))
+    assert lines[start + 1].split() == ["b.txt", "c.txt"]
+    assert lines[start + 2].split()[0] == "a.txt"
+    assert lines[start + 3].split() == ["b.txt", f"{pairs[1, 2]['p_holm']:.4f}"]
+
+
+def test_tables_of_texts_and_bare_labels_are_compared_with_an_answer_not_given(cli: Cli) -> None:
+    written("gold.tsv", ["text\tlabel", "good\tpos", "bad\tneg", "so\tpos"])
+    written("mine.txt", ["pos", "", "neg"])
+    (one,) = scores(cli, "accuracy", "mine.txt", "--gold", "gold.tsv")["systems"]
+    assert one["score"] == pytest.approx(1 / 3)
+    assert one["empty"] == 1
+
+
+def test_any_number_of_labels(cli: Cli) -> None:
+    written("gold.txt", ["a|b", "a", "", "b"])
+    written("mine.txt", ["b|a", "a|b", "", "a"])
+    (one,) = scores(cli, "accuracy", "mine.txt", "--gold", "gold.txt")["systems"]
+    assert one["score"] == 0.5
+    (one,) = scores(cli, "micro-f1", "mine.txt", "--gold", "gold.txt")["systems"]
+    assert one["score"] == pytest.approx(2 * 3 / (4 + 5))
+    assert "mcc is for one label" in cli("score", "mcc", "mine.txt", "--gold", "gold.txt").err
+
+
+CONLL = "Amina B-PER\nOtieno I-PER\nwent O\n\nJuma B-PER\nsat O\n\nKisumu B-LOC\nis O\nfar O\n\n"
+
+
+def test_entities_and_tags_score_what_evaluate_says(cli: Cli) -> None:
+    Path("gold.conll").write_text(CONLL)
+    Path("half.conll").write_text(CONLL.replace("Juma B-PER", "Juma O"))
+    files = ("half.conll", "gold.conll", "--gold", "gold.conll")
+    found = scores(cli, "span-f1", *files)
+    told = json.loads(cli("evaluate", "--gold", "gold.conll", "--guess", "half.conll", "--json").out)
+    assert [one["score"] for one in found["systems"]] == [pytest.approx(told["f1"]), 1.0]
+    assert found["systems"][0]["precision"] == 1.0
+    assert found["systems"][0]["recall"] == pytest.approx(told["recall"])
+    tags = CONLL.replace("B-PER", "PROPN").replace("I-PER", "PROPN").replace("B-LOC", "X").replace("O\n", "VERB\n")
+    Path("pos.conll").write_text(tags)
+    Path("mine.conll").write_text(tags.replace("X", "PROPN"))
+    (one,) = scores(cli, "tag-accuracy", "mine.conll", "--gold", "pos.conll")["systems"]
+    assert one["score"] == pytest.approx(7 / 8)
+
+
+@pytest.mark.usefixtures("texts")
+def test_tables_to_paste(cli: Cli) -> None:
+    Path("a.txt").rename("a_1|x&.txt")
+    files = ("a_1|x&.txt", "b.txt", "--gold", "gold.txt")
+    found = scores(cli, "accuracy", *files)["systems"]
+    rows = list(csv.reader(io.StringIO(cli("score", "accuracy", *files, "--to", "csv").out)))
+    assert rows[0] == ["file", "accuracy", "low", "high", "difference", "p"]
+    assert [row[0] for row in rows[1:]] == ["a_1|x&.txt", "b.txt"]
+    assert float(rows[2][1]) == pytest.approx(found[1]["score"], abs=1e-4)
+    markdown = cli("score", "accuracy", *files, "--to", "md").out.splitlines()
+    assert markdown[2].startswith("| a_1\\|x&.txt | ")
+    latex = cli("score", "accuracy", *files, "--to", "latex").out
+    assert "a\\_1|x\\&.txt & " in latex
+    assert latex.startswith("\\begin{tabular}{lrrrrr}\n\\toprule\n")
+    assert latex.endswith("\\bottomrule\n\\end{tabular}\n")
+
+
+def test_limits(cli: Cli) -> None:
+    written("gold.txt", ["a", "b"])
+    written("mine.txt", ["a", "a"])
+    assert cli("score", "accuracy", "mine.txt", "--gold", "gold.txt", "--fail-under", "0.5").code == 0
+    low = cli("score", "accuracy", "mine.txt", "--gold", "gold.txt", "--fail-under", "0.51")
+    assert (low.code, low.err) == (1, "error: accuracy of `mine.txt` is 0.5000, under 0.51\n")
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (("macro-f2", "mine.txt"), "did you mean `macro-f1`?"),
+        (("accuracy", "mine.txt", "--lang", "swh"), "--lang is for texts that a model has written, not for accuracy"),
+        (("accuracy", "mine.txt", "--scheme", "iob1"), "accuracy has no tag scheme"),
+        (("bleu", "mine.txt", "--scheme", "iob1"), "--scheme is for tags, not for bleu"),
+        (("accuracy", "mine.txt", "--fail-over", "1"), "--fail-over is not for accuracy"),
+        (("accuracy", "mine.txt", "--to", "pdf"), "`--to pdf`: no such choice"),
+        (("accuracy", "mine.txt", "--to", "md", "--json"), "both --json and --to are given"),
+        (("accuracy", "mine.txt", "--gold", "mine.txt"), "accuracy takes one --gold file"),
+        (("accuracy", "short.txt"), "2 gold rows and 1 guessed row"),
+        (("accuracy", "nothing.txt"), "no lines in `nothing.txt`"),
+        (("accuracy", "none.txt"), "no file `none.txt`"),
+        (("span-f1", "mine.txt", "--from", "text"), "`--from text`: no such choice"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_wrong_questions_get_one_clear_error(cli: Cli, args: tuple[str, ...], told: str) -> None:
+    written("gold.txt", ["a", "b"])
+    written("mine.txt", ["a", "a"])
+    written("short.txt", ["a"])
+    Path("nothing.txt").touch()
+    result = cli("score", *args, "--gold", "gold.txt")
+    assert (result.code, result.out) == (2, "")
+    assert result.err.count("error:") == 1
+    assert told in result.err
