@@ -67,7 +67,7 @@ def score(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Score files of answers, and tell which differences between them are more than chance. No model is loaded.
+    """Score files of answers, and tell which differences between them are more than chance.
 
     \b
     nlpkit score bleu mine.txt --gold gold.txt --lang swh

@@ -16,6 +16,7 @@ from typer.main import get_command
 
 import nlpkit
 from nlpkit.cli.app import app
+from nlpkit.config import card as cards
 from nlpkit.config import recipe as recipes
 from nlpkit.data import formats
 from nlpkit.jobs import codemix_stats
