@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import Any
 
+import jiwer
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from nlpkit.metrics import edits, significance
 
 KEYS = {"wer", "per", "per_official", "accuracy", "per_lang", "rows", "signature"}
+WORDS = ["a", "á", "ab", "ba", "Cab", "न", "नम", "猫", "😀", "x-y", "c."]
 few = st.text("abc", max_size=12)
 
 
@@ -63,18 +66,55 @@ def test_it_is_a_metric(a: str, b: str, c: str) -> None:
     assert edits.distance(a, c) <= edits.distance(a, b) + edits.distance(b, c)
 
 
-def test_rates_equal_jiwer() -> None:
-    jiwer = pytest.importorskip("jiwer")
-    random_ = random.Random(3)
+def some_lines(random_: random.Random) -> tuple[list[str], list[str]]:
+    """Right answers, not all empty, and guesses: some alike, some with blanks at both ends or many in a row."""
 
     def line() -> str:
-        return " ".join("".join(random_.choices("aábc", k=random_.randint(1, 3))) for _ in range(random_.randint(1, 8)))
+        words = random_.choices(WORDS, k=random_.choice([0, 1, 3, 8]))
+        return random_.choice(["", " "]) + random_.choice([" ", " ", "  "]).join(words) + random_.choice(["", " "])
 
+    golds = [line() for _ in range(random_.randint(1, 4))] + [random_.choice(WORDS)]
+    return golds, [random_.choice(["", gold, line(), line()]) for gold in golds]
+
+
+def test_rates_equal_jiwer() -> None:
+    random_ = random.Random(3)
     for _ in range(200):
-        golds, guesses = ([line() for _ in range(random_.randint(1, 4))] for _ in range(2))
-        guesses = [random_.choice(["", line()]) for _ in golds]
+        golds, guesses = some_lines(random_)
         assert edits.wer(golds, guesses) == pytest.approx(100 * jiwer.wer(golds, guesses))
         assert edits.cer(golds, guesses) == pytest.approx(100 * jiwer.cer(golds, guesses))
+
+
+def test_where_nothing_is_to_be_said_jiwer_gives_the_number_of_edits_and_nlpkit_100() -> None:
+    assert edits.wer(["", ""], ["a b", "c"]) == edits.cer(["", ""], ["a b", "c"]) == 100
+    assert (jiwer.wer(["", ""], ["a b", "c"]), jiwer.cer(["", ""], ["a b", "c"])) == (3, 4)
+
+
+def test_of_several_right_answers_the_one_that_is_nearest_by_jiwer_counts() -> None:
+    """jiwer knows one right answer; of equally near ones nlpkit takes the first."""
+    random_ = random.Random(5)
+
+    def edits_of(found: Any) -> int:
+        return int(found.substitutions + found.deletions + found.insertions)
+
+    for _ in range(200):
+        golds, guesses = some_lines(random_)
+        several = [[gold, *random_.choices([*golds, *guesses], k=random_.randint(0, 2))] for gold in golds]
+        several[-1] = golds[-1:]  # something is to be said
+        for ours, process, theirs in (
+            (edits.wer, jiwer.process_words, jiwer.wer),
+            (edits.cer, jiwer.process_characters, jiwer.cer),
+        ):
+            nearest = [
+                min(row, key=lambda gold: edits_of(process(gold, said)))
+                for row, said in zip(several, guesses, strict=True)
+            ]
+            assert ours(several, guesses) == pytest.approx(100 * theirs(nearest, guesses))
+
+
+def test_any_blank_parts_words_for_jiwer_only_those_of_ascii() -> None:
+    assert edits.wer(["a b c"], ["a\tb\u3000c"]) == 0
+    assert jiwer.wer(["a b c"], ["a\tb\u3000c"]) == 1
 
 
 def test_rates_worked_by_hand() -> None:

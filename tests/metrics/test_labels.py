@@ -9,15 +9,19 @@ from sklearn import metrics
 from nlpkit.metrics import labels
 
 TAGS = ["NOUN", "VERB", "ADJ", "X"]
+KEYS = {"f1-score": "f1"}  # what scikit-learn calls otherwise
 
 
 @pytest.mark.parametrize("seed", range(200))
 def test_equals_scikit_learn(seed: int) -> None:
     rng = random.Random(seed)
-    gold = [[rng.choice(TAGS) for _ in range(rng.randint(0, 9))] for _ in range(rng.randint(1, 6))]
-    guess = [[tag if rng.random() < 0.6 else rng.choice(TAGS) for tag in row] for row in gold]
+    gold = [[rng.choice([*TAGS, labels.NONE]) for _ in range(rng.randint(0, 9))] for _ in range(rng.randint(1, 6))]
+    guess = [
+        [tag if tag in TAGS and rng.random() < 0.6 else rng.choice(TAGS) for tag in row] for row in gold
+    ]  # also where nobody annotated: that does not count
     found = labels.score(gold, guess)
-    flat = [tag for row in gold for tag in row], [tag for row in guess for tag in row]
+    pairs = [pair for rows in zip(gold, guess, strict=True) for pair in zip(*rows, strict=True)]
+    flat = tuple([pair[side] for pair in pairs if pair[0] != labels.NONE] for side in (0, 1))
     if not flat[0]:
         assert found["accuracy"] == found["macro_f1"] == 0.0
         return
@@ -31,6 +35,8 @@ def test_equals_scikit_learn(seed: int) -> None:
         assert found["per_tag"][name] == pytest.approx(
             {"precision": p[at], "recall": r[at], "f1": f[at], "support": n[at]}
         )
+    totals = labels.row_counts(gold, guess).sum(0)
+    assert labels.accuracy_of(totals[None])[0] == pytest.approx(found["accuracy"])
     low, high = found["interval"]
     assert 0 <= low <= high <= 1
     wrong = sum(a != b for a, b in zip(*flat, strict=True))
@@ -57,6 +63,7 @@ def test_rows_of_different_lengths_are_refused() -> None:
 
 
 def test_scores_of_texts_are_those_of_scikit_learn() -> None:
+    """Means are over the labels in the gold rows: scikit-learn takes those of the answers too, unless told so."""
     rng = random.Random(5)
     for case in range(200):
         names = "abcdefg"[: rng.randint(1, 7)]
@@ -64,17 +71,20 @@ def test_scores_of_texts_are_those_of_scikit_learn() -> None:
         guess = [right if rng.random() < 0.6 else rng.choice(names) for right in gold]
         own = sorted(set(gold))
         found = labels.score_texts(gold, guess, interval=False)
-        wanted = {
-            "accuracy": metrics.accuracy_score(gold, guess),
-            "macro_f1": metrics.f1_score(gold, guess, average="macro", labels=own, zero_division=0),
-            "weighted_f1": metrics.f1_score(gold, guess, average="weighted", labels=own, zero_division=0),
-            "average_recall": metrics.recall_score(gold, guess, average="macro", labels=own, zero_division=0),
-        }
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a single label
-            wanted["mcc"] = metrics.matthews_corrcoef(gold, guess)
-        for name, value in wanted.items():
-            assert found[name] == pytest.approx(value), f"case {case}: {name}"
+            warnings.simplefilter("ignore")  # of a single label, and of answers that are no gold label
+            report = metrics.classification_report(gold, guess, labels=own, output_dict=True, zero_division=0)
+            wanted = {
+                "accuracy": metrics.accuracy_score(gold, guess),
+                "macro_f1": report["macro avg"]["f1-score"],
+                "weighted_f1": report["weighted avg"]["f1-score"],
+                "average_recall": metrics.balanced_accuracy_score(gold, guess),
+                "mcc": metrics.matthews_corrcoef(gold, guess),
+            }
+        assert {name: found[name] for name in wanted} == pytest.approx(wanted), case
+        for name in own:
+            entry = {KEYS.get(key, key): value for key, value in report[name].items()}
+            assert found["per_label"][name] == pytest.approx(entry), case
 
 
 def test_no_answer_is_wrong_and_no_label() -> None:

@@ -7,7 +7,9 @@ import pytest
 
 from nlpkit.metrics import spans
 
-TAGS = ["O", "O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-ORG", "I-ORG"]
+TAGS = ["O", "O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-creative-work", "I-creative-work"]
+
+KEYS = {"precision": "precision", "recall": "recall", "f1": "f1-score", "support": "support"}
 
 
 def random_corpus(seed: int) -> tuple[list[list[str]], list[list[str]]]:
@@ -33,10 +35,10 @@ def test_equals_seqeval_strict_and_lenient(seed: int) -> None:
             assert ours["precision"] == pytest.approx(metrics.precision_score(gold, guess, **strict))
             assert ours["recall"] == pytest.approx(metrics.recall_score(gold, guess, **strict))
             assert ours["lenient_f1"] == pytest.approx(metrics.f1_score(gold, guess, zero_division=0))
+            assert ours["accuracy"] == pytest.approx(metrics.accuracy_score(gold, guess))
             report = metrics.classification_report(gold, guess, output_dict=True, **strict)
-            for name, entry in ours["per_type"].items():
-                assert entry["f1"] == pytest.approx(report[name]["f1-score"])
-                assert entry["support"] == report[name]["support"]
+            for kind, entry in ours["per_type"].items():
+                assert entry == pytest.approx({name: report[kind][key] for name, key in KEYS.items()})
             if ours["per_type"]:
                 assert ours["macro_f1"] == pytest.approx(report["macro avg"]["f1-score"])
 
