@@ -15,7 +15,7 @@ Question = TypeVar("Question", bound=Hashable)
 Answer = TypeVar("Answer")
 Poll = Callable[[], None]
 
-WAITING = 64  # requests
+WAITING = 128  # requests
 TOGETHER = 256  # texts
 
 
