@@ -2,6 +2,7 @@
 
     python benchmarks/bpe.py train FILE... [--vocab-size 8000] [--setting KEY=VALUE]... [--json]
     python benchmarks/bpe.py encode TOKENIZER FILE... [--processes 2] [--json]
+    python benchmarks/bpe.py skew FILE VERSES [--vocab-size 8000] [--seeds 13 14 15] [--json]
 
 Files are tables with a header and a column `text` (and `lang`), or one text a line, packed or not. Seconds are CPU
 seconds of one thread, but where several processes work: there, and beside it, the clock's. Contestants take turns in
@@ -11,11 +12,17 @@ stdout.
 train: (a) `tokenizers` called directly, with nlpkit's normalizer and pre-tokenizer; (b) the same with its own
 Metaspace, which cuts less; (c) nlpkit, from the files to the folder. All read the files line by line; reading,
 counting, hashing and writing are in the seconds. `peak MiB` is the most memory that the process has held; ratios are
-to (a). `same` says whether the merges are those of (a).
+to (a). `same` says whether the merges are those of (a), which with `</w>` (pre_tokenizer=whitespace) differ in each
+run.
 
 encode: a text in, a line of pieces out: (a) a loop of `encode_batch` over one line at a time; (b) one `encode_batch` of
 4,096 lines at a time; (c) nlpkit in one process; (d) in --processes. Ratios are to (a); `same` is the share of lines
 that are those of (a).
+
+skew: what temperature and parity do for languages of unequal size. Of the languages of FILE, in an order drawn from the
+seed, the one in place r gives 1/r of the bytes of the smallest, in whole lines from its beginning. Parity learns from
+every other verse of VERSES (a table with `verse`, `lang`, `text`, the same in all languages); all are measured on the
+others, with the figures of `nlpkit bpe stats --reference mean`, which are the mean over the seeds.
 """
 
 from __future__ import annotations
@@ -24,28 +31,19 @@ import argparse
 import hashlib
 import json
 import multiprocessing
-import os
-import platform
 import resource
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "RAYON")}
+from contest import run, show, told, turns
+
 LEARNERS = ("tokenizers", "tokenizers, Metaspace", "nlpkit")
+BALANCES = ("temperature=1", "temperature=2", "temperature=3", "temperature=5", "parity=window", "parity=base")
 CHUNK = 4096
-
-
-def main() -> None:
-    os.environ |= ONE_THREAD | {"TOKENIZERS_PARALLELISM": "false"}
-    args = parse()
-    found = {"about": about(args), **{"train": train, "encode": encode}[args.part](args)}
-    if args.json:
-        print(json.dumps(found))
 
 
 def parse() -> argparse.Namespace:
@@ -59,27 +57,16 @@ def parse() -> argparse.Namespace:
     two.add_argument("tokenizer")
     two.add_argument("files", nargs="+")
     two.add_argument("--processes", type=int, default=2)
+    three = parts.add_parser("skew", help="languages of unequal size")
+    three.add_argument("files", nargs=2, metavar="FILE")
+    three.add_argument("--vocab-size", type=int, default=8000)
+    three.add_argument("--setting", action="append", default=[], metavar="KEY=VALUE", help="of all of them")
+    three.add_argument("--seeds", type=int, nargs="+", default=[13, 14, 15])
     for part in (one, two):
         part.add_argument("--rounds", type=int, default=3)
+    for part in (one, two, three):
         part.add_argument("--json", action="store_true")
     return parser.parse_args()
-
-
-def about(args: argparse.Namespace) -> dict[str, Any]:
-    """What was asked for, and by which versions and on which processor it was done."""
-    from importlib.metadata import version
-
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    versions = {name: version(name) for name in ("tokenizers", "sentencepiece")}
-    return {**vars(args), **versions, "processor": names[0] if names else platform.processor(), "threads": 1}
-
-
-def show(args: argparse.Namespace, title: str, head: Sequence[str], body: Sequence[Sequence[str]]) -> None:
-    from nlpkit.cli.streams import table
-
-    to = sys.stderr if args.json else sys.stdout
-    print(f"\n{title}", *table(list(head), body), sep="\n", file=to, flush=True)
 
 
 def lines_of(files: Sequence[str]) -> Iterator[str]:
@@ -125,9 +112,8 @@ def rounds(args: argparse.Namespace, names: Sequence[str], run: Callable[[str], 
     """What each contestant did, with the median of its seconds."""
     every: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for number in range(args.rounds):
-        at = number % len(names)
-        for name in (*names[at:], *names[:at]):
-            print(f"round {number + 1}, {name} ...", file=sys.stderr, flush=True)
+        for name in turns(names, number):
+            told(f"round {number + 1}, {name} ...")
             every[name].append(run(name))
     median = {
         name: {key: statistics.median(one[key] for one in found) for key in ("seconds", "clock", "peak_mib")}
@@ -157,9 +143,11 @@ def learn(name: str, files: Sequence[str], size: int, settings: Sequence[str]) -
             if name != "tokenizers":
                 raw = Tokenizer(models.BPE(unk_token="<unk>"))
                 raw.normalizer, raw.pre_tokenizer = normalizers.NFC(), pre_tokenizers.Metaspace()
+            signs = pre_tokenizers.ByteLevel.alphabet() if spec.cut == "byte-level" else []
+            suffix = {"end_of_word_suffix": subwords.SUFFIX} if spec.cut == "whitespace" else {}
             trainer = trainers.BpeTrainer(
                 vocab_size=size, min_frequency=spec.least, show_progress=False,
-                special_tokens=subwords.fixed(spec, []),
+                special_tokens=subwords.fixed(spec, []), initial_alphabet=signs, **suffix,
             )  # fmt: skip
             raw.train_from_iterator(lines_of(files), trainer)
             out.mkdir()
@@ -212,12 +200,12 @@ def encode(args: argparse.Namespace) -> dict[str, Any]:
     several = f"nlpkit, {args.processes} processes"
     names = ["encode_batch, line by line", "encode_batch, 4096 lines", "nlpkit", several]
 
-    def run(name: str) -> dict[str, Any]:
+    def work(name: str) -> dict[str, Any]:
         count = args.processes if name == several else 1
-        one = apart(cut, name.partition(",")[0] if count > 1 else name, args.tokenizer, args.files, count)
-        return {**one, "seconds": one["cpu"], "clock": one["wall"]}
+        found = apart(cut, name.partition(",")[0] if count > 1 else name, args.tokenizer, args.files, count)
+        return {**found, "seconds": found["cpu"], "clock": found["wall"]}
 
-    found = rounds(args, names, run)
+    found = rounds(args, names, work)
     base = found[names[0]]
     first = base["texts"]
     body = []
@@ -236,5 +224,93 @@ def encode(args: argparse.Namespace) -> dict[str, Any]:
     return {"systems": found}
 
 
+# -- skew
+
+
+def balanced(settings: str, files: dict[str, str], size: int, more: Sequence[str]) -> dict[str, float]:
+    """Figures of all languages together, by a vocabulary learned with these settings."""
+    from nlpkit.config.subwords import parse
+    from nlpkit.jobs import bpe, bpe_stats
+    from nlpkit.metrics.subwords import MEAN, Parallel
+
+    keys = settings.split()
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "pieces"
+        dev = [bpe.source(files["dev"], None, {})] if "parity" in settings else []
+        bpe.train([bpe.source(files["train"], None, {})], parse([f"vocab_size={size}", *keys, *more]), out, dev=dev)
+        tokenizer, parallel = bpe_stats.tokenizer(str(out)), Parallel()
+        bpe_stats.count([bpe.source(files["test"], None, {"id": "verse"})], [tokenizer], parallel)
+        (found,) = bpe_stats.results([tokenizer], parallel, MEAN)["tokenizers"]
+    parity = {lang: row["parity"] for lang, row in found["languages"].items()}
+    order = Path(files["order"]).read_text(encoding="utf-8").split()
+    return {
+        "pieces": found["all"]["pieces"], "fertility": found["all"]["fertility"], "gini": found["gini"],
+        "worst": max(parity.values()), "largest": statistics.fmean(parity[lang] for lang in order[:5]),
+        "smallest": statistics.fmean(parity[lang] for lang in order[-15:]),
+    }  # fmt: skip
+
+
+def skewed(corpus: str, verses: str, seed: int, folder: Path) -> dict[str, str]:
+    """The files of a seed: ``train``, ``dev``, ``test``, and ``order``, the languages from the largest on."""
+    import random
+    from collections import defaultdict
+
+    rows = defaultdict(list)
+    for line in table_of(corpus):
+        rows[line["lang"]].append(line["text"])
+    least = min(sum(len(text.encode()) for text in texts) for texts in rows.values())
+    order = random.Random(seed).sample(sorted(rows), len(rows))
+    found = []
+    for place, lang in enumerate(order, 1):
+        left = least / place
+        for text in rows[lang]:
+            left -= len(text.encode())
+            if left < 0:
+                break
+            found.append(f"{lang}\t{text}")
+    halves: tuple[list[str], list[str]] = ([], [])
+    known: dict[str, int] = {}
+    for line in table_of(verses):
+        at = known.setdefault(line["verse"], len(known))
+        halves[at % 2].append(f"{line['verse']}\t{line['lang']}\t{line['text']}")
+    wanted = {"train": ["lang\ttext", *found], "order": order}
+    wanted |= {name: ["verse\tlang\ttext", *half] for name, half in zip(("dev", "test"), halves, strict=True)}
+    for name, lines in wanted.items():
+        (folder / f"{name}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return {name: str(folder / f"{name}.tsv") for name in wanted}
+
+
+def table_of(path: str) -> Iterator[dict[str, str]]:
+    import gzip
+
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        head = next(file).rstrip("\n").split("\t")
+        for line in file:
+            yield dict(zip(head, line.rstrip("\n").split("\t"), strict=True))
+
+
+def skew(args: argparse.Namespace) -> dict[str, Any]:
+    every: dict[str, list[dict[str, float]]] = {name: [] for name in BALANCES}
+    for seed in args.seeds:
+        with tempfile.TemporaryDirectory() as folder:
+            files = skewed(*args.files, seed, Path(folder))
+            size = Path(files["train"]).stat().st_size
+            told(f"seed {seed}: {size / 1e6:.2f} MB")
+            for name, found in every.items():
+                found.append(balanced(name, files, args.vocab_size, args.setting))
+    means = {
+        name: {key: statistics.fmean(one[key] for one in found) for key in found[0]} for name, found in every.items()
+    }
+    base = means[BALANCES[0]]
+    body = []
+    for name, one in means.items():
+        one["more"] = 100 * (one["pieces"] / base["pieces"] - 1)
+        figures = [f"{one[key]:.3f}" for key in ("gini", "worst", "largest", "smallest")]
+        body.append([name, f"{one['pieces']:,.0f}", f"{one['more']:+.1f}", f"{one['fertility']:.3f}", *figures])
+    head = ["settings", "pieces", "% more", "fertility", "Gini", "worst", "5 largest", "15 smallest"]
+    show(args, f"{args.vocab_size} pieces, seeds {args.seeds}", head, body)
+    return {"systems": means, "seeds": every}
+
+
 if __name__ == "__main__":
-    main()
+    run(parse, {"train": train, "encode": encode, "skew": skew}, ("tokenizers", "sentencepiece"))

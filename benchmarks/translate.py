@@ -28,13 +28,9 @@ cutting the answers, and one more for each end. The median of --rounds passes co
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
-import os
-import platform
 import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -43,19 +39,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA", "RAYON")}
+from contest import run, show, told, turns
+
 RECIPE = "translate/hinglish_top"
 LEARNERS = ("plain fp32", "plain bf16", "nlpkit fp32", "nlpkit bf16")
 ENGINES = {"nlpkit torch": ("torch", "fp32"), "nlpkit ct2 fp32": ("ct2", "fp32"), "nlpkit ct2 int8": ("ct2", "int8")}
 WARM_UPDATES, WARM_ROWS = 3, 64
-
-
-def main() -> None:
-    os.environ |= ONE_THREAD | {"TOKENIZERS_PARALLELISM": "false"}  # before torch is imported, here and in children
-    args = parse()
-    found = {"about": about(args), **{"train": train, "decode": decode}[args.part](args)}
-    if args.json:
-        print(json.dumps(found))
 
 
 def parse() -> argparse.Namespace:
@@ -82,34 +71,6 @@ def parse() -> argparse.Namespace:
 
 
 # -- what the parts share
-
-
-def about(args: argparse.Namespace) -> dict[str, Any]:
-    """What was asked for, and by which versions and on which processor it was done."""
-    from importlib.metadata import version
-
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    versions = {name: version(name) for name in ("torch", "transformers", "ctranslate2", "tokenizers")}
-    asked = {name: str(value) if isinstance(value, Path) else value for name, value in vars(args).items()}
-    return {**asked, **versions, "processor": names[0] if names else platform.processor(), "threads": 1}
-
-
-def told(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def show(args: argparse.Namespace, title: str, head: Sequence[str], body: Sequence[Sequence[str]]) -> None:
-    from nlpkit.cli.streams import table
-
-    to = sys.stderr if args.json else sys.stdout
-    print(f"\n{title}", *table(list(head), body), sep="\n", file=to, flush=True)
-
-
-def turns(names: Sequence[str], number: int) -> list[str]:
-    """The names in an order that another one begins each time."""
-    at = number % len(names)
-    return [*names[at:], *names[:at]]
 
 
 def bleu(task: Any, gold: Sequence[Any], guess: Sequence[Any]) -> float | None:
@@ -476,4 +437,4 @@ def decode(args: argparse.Namespace) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    run(parse, {"train": train, "decode": decode}, ("torch", "transformers", "ctranslate2", "tokenizers"))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nlpkit.cli import bpe_stats, options
 from nlpkit.cli.streams import stderr, table
+
+if TYPE_CHECKING:
+    from nlpkit.data.files import Strictly
 
 _HELP = """Learn sub-words (BPE, byte-level BPE, WordPiece, unigram), and cut texts into them.
 
@@ -141,9 +144,7 @@ def encode(
     paths = files or ["-"]
     with Signals() as signals:
         texts = (text for _, _, text in signals.waiting(lines_of(paths, report)))
-        _write(encoder(texts, **_chunk(paths)), paths)
-    for line in report.summary():
-        stderr.say(f"note: {line}")
+        _write(encoder(texts, **_chunk(paths)), paths, report)
     if check and encoder.differ:
         stderr.say(f"warning: {encoder.differ} of {encoder.count} lines do not decode to the same text")
     elif check:
@@ -171,9 +172,7 @@ def decode(
     decoder, report = Decoder(folder, ids=ids), Strictly()
     paths = files or ["-"]
     with Signals() as signals:
-        _write(decoder(signals.waiting(lines_of(paths, report)), **_chunk(paths)), paths)
-    for line in report.summary():
-        stderr.say(f"note: {line}")
+        _write(decoder(signals.waiting(lines_of(paths, report)), **_chunk(paths)), paths, report)
     if decoder.lost:
         stderr.say(f"warning: {decoder.lost} of {decoder.count} lines hold the unknown piece: characters are lost")
 
@@ -267,10 +266,13 @@ def _chunk(paths: list[str]) -> dict[str, int]:
     return {"chunk": 1} if _at_terminal(paths) else {}
 
 
-def _write(lines: Iterable[str], paths: list[str]) -> None:
+def _write(lines: Iterable[str], paths: list[str], report: Strictly) -> None:
+    """Lines to stdout, then what was reported of the files they were made from."""
     at_terminal = _at_terminal(paths)
     for line in lines:
         sys.stdout.write(line + "\n")
         if at_terminal:
             sys.stdout.flush()
     sys.stdout.flush()
+    for line in report.summary():
+        stderr.say(f"note: {line}")

@@ -52,17 +52,19 @@ class Source:
 
     def texts(self, report: Report) -> Iterator[tuple[str, str]]:
         """(text, language) of all texts."""
-        for row in self.rows(report):
-            if isinstance(row, TokenRow):
-                yield surface(row)[0], row.lang
-            elif isinstance(row, PairRow):
-                yield row.text, row.lang
-                for target in row.tags or ():
-                    yield target, row.target_lang
-            else:
-                yield row.text, row.lang
-                if row.text_b:
-                    yield row.text_b, row.lang
+        return (found for row in self.rows(report) for found in texts_of(row))
+
+
+def texts_of(row: Row) -> Iterator[tuple[str, str]]:
+    """(text, language) of the texts of a row; of a pair the text and all right answers."""
+    if isinstance(row, TokenRow):
+        yield surface(row)[0], row.lang
+        return
+    yield row.text, row.lang
+    if isinstance(row, PairRow):
+        yield from ((target, row.target_lang) for target in row.tags or ())
+    elif row.text_b:
+        yield row.text_b, row.lang
 
 
 def source(text: str, fmt: str | None, columns: dict[str, int | str]) -> Source:

@@ -11,9 +11,9 @@ from typing import Any
 
 from nlpkit.config.explain import unknown
 from nlpkit.data.files import Report, Strictly
-from nlpkit.data.rows import PairRow, TokenRow, surface
+from nlpkit.data.rows import PairRow
 from nlpkit.errors import InputError
-from nlpkit.jobs.bpe import Source
+from nlpkit.jobs.bpe import Source, texts_of
 from nlpkit.jobs.signals import Signals
 from nlpkit.metrics.subwords import MEAN, Parallel, Tally, Vocabulary, gini, signature, total
 from nlpkit.text.langcodes import UNKNOWN, parse
@@ -110,17 +110,11 @@ def described(raw: Any, data: Mapping[str, Any]) -> tuple[list[str], list[str]]:
 def texts(source: Source, number: int, report: Report) -> Iterator[tuple[str, str, str]]:
     """(text, language, id) of all texts of the source of that number; texts that say the same have one id.
 
-    Of a pair both sides; its id is its own, while other rows share theirs with those of all sources.
+    The id of a pair is its own, while other rows share theirs with those of all sources.
     """
     for row in source.rows(report):
-        if isinstance(row, PairRow):
-            ident = f"{number}\0{row.id}"
-            yield row.text, row.lang, ident
-            if row.target is not None:
-                yield row.target, row.target_lang, ident
-            continue
-        for text in (surface(row)[0],) if isinstance(row, TokenRow) else (row.text, row.text_b or ""):
-            yield text, row.lang, row.id
+        ident = f"{number}\0{row.id}" if isinstance(row, PairRow) else row.id
+        yield from ((text, lang, ident) for text, lang in texts_of(row))
 
 
 def count(
