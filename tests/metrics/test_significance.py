@@ -13,7 +13,7 @@ from nlpkit.metrics.labels import accuracy_of
 from nlpkit.metrics.spans import f1_of
 from nlpkit.metrics.translation import bleu_of
 
-COMPARISONS, ROWS, RESAMPLES = 200, 120, 399
+COMPARISONS, ROWS, RESAMPLES = 200, 120, 199
 
 
 def equal_systems(rng: np.random.Generator, kind: str) -> tuple[Any, Any]:
