@@ -17,7 +17,7 @@ from nlpkit.cli.streams import print_json, print_lines, stderr, table
 from nlpkit.errors import InputError, counted
 
 if TYPE_CHECKING:
-    from nlpkit.data.rows import TokenRow
+    from nlpkit.data.rows import PairRow, TokenRow
     from nlpkit.jobs.codemix_stats import Labels
     from nlpkit.jobs.langid import Identifier
     from nlpkit.metrics.codemixing import Corpus
@@ -35,8 +35,13 @@ app = typer.Typer(help=_HELP, no_args_is_help=True, rich_markup_mode=None)
 def make(
     files: options.Files = None,
     method: Annotated[
-        str, typer.Option(help="cmdr, lexical, align, ec or romanize: see docs/guides/code-mixing.md.")
+        str,
+        typer.Option(help="cmdr, lexical, align, ec, romanize or backtranslate: see docs/guides/code-mixing.md."),
     ] = "cmdr",
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="Model that reads mixed text (backtranslate).", show_default=False),
+    ] = None,
     lexicon: Annotated[
         str | None, typer.Option(help="WORD, a tab, TRANSLATION|... a line (cmdr, lexical).", show_default=False)
     ] = None,
@@ -84,12 +89,19 @@ def make(
         "rate": rate, "order": order, "temperature": temperature, "script": script, "least_cmi": least_cmi,
         "most_cmi": most_cmi, "seed": seed,
     }  # fmt: skip
-    spec = made(Codemix, given)
 
     def rows() -> Iterator[Any]:
+        if method == "backtranslate":  # its model knows the languages of what it reads and writes
+            return read_inputs(files or [], read, options.columns(column), "", kind="pairs")
         found = read_inputs(files or [], read, options.columns(column), lang, kind="pairs")
         return (row if row.target_lang else replace(row, target_lang=target_lang) for row in found)
 
+    if method == "backtranslate":
+        _backtranslate(model, rows(), {**given, "steps": steps})
+        return
+    if model is not None:
+        raise InputError("--model is for --method backtranslate", "leave it out")
+    spec = made(Codemix, given)
     told = spec.lexicon is not None or spec.vectors is not None or spec.method == "romanize" or spec.learn
     if not told and (not files or "-" in files):
         raise InputError(
@@ -100,16 +112,41 @@ def make(
         maker = Maker(spec, lambda: learned_from(spec, rows()), stderr.say, steps=steps)
         for mixed in maker(signals.waiting(rows())):
             count += 1
-            row = mixed.row
-            data: dict[str, Any] = {"id": row.id, "src": row.text, "tgt": row.target, "src_lang": row.lang}
-            data |= {"tgt_lang": row.target_lang, "tokens": mixed.words}
-            data |= {"langs": [lang or UNIVERSAL for lang in mixed.langs], "method": spec.method}
-            if steps:
-                data["steps"] = mixed.steps
-            more = {name: value for name, value in row.extra.items() if name not in data}
-            sys.stdout.write(json.dumps({**data, **more}, ensure_ascii=False) + "\n")
+            more: dict[str, Any] = {
+                "tokens": mixed.words, "langs": [lang or UNIVERSAL for lang in mixed.langs], "method": spec.method
+            }  # fmt: skip
+            _write(mixed.row, {**more, **({"steps": mixed.steps} if steps else {})})
         sys.stdout.flush()
     stderr.say(f"{counted(count, 'sentence')}{maker.told()}")
+
+
+def _write(row: PairRow, more: dict[str, Any]) -> None:
+    """A pair as an object on a line, with what is known of its making and the row's other columns."""
+    data = {"id": row.id, "src": row.text, "tgt": row.target, "src_lang": row.lang, "tgt_lang": row.target_lang, **more}
+    rest = {name: value for name, value in row.extra.items() if name not in data and not name.startswith("\0")}
+    sys.stdout.write(json.dumps({**data, **rest}, ensure_ascii=False) + "\n")
+
+
+def _backtranslate(model: str | None, rows: Iterator[PairRow], given: dict[str, Any]) -> None:
+    """Mixed texts as they are, with sources that a reverse model writes."""
+    from nlpkit.config.recipe import Backtranslate
+    from nlpkit.jobs.backtranslation import Reverse
+    from nlpkit.jobs.codemix import left_out
+    from nlpkit.jobs.signals import Signals
+
+    if model is None:
+        raise InputError("backtranslate needs a model that reads mixed text", "--model FOLDER")
+    for name in ("lexicon", "vectors", "learn", "steps"):
+        if given[name]:
+            raise InputError(f"--{name} says nothing to --method backtranslate", "leave it out")
+    count = 0
+    with Signals() as signals:
+        reverse = Reverse(Backtranslate(model=model, tag=False), stderr.say)
+        for row in reverse(signals.waiting(rows), signals.poll):
+            count += 1
+            _write(row, {"method": "backtranslate"})
+        sys.stdout.flush()
+    stderr.say(f"{counted(count, 'sentence')}{left_out({'empty': reverse.dropped})}")
 
 
 @app.command()

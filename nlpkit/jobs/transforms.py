@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from nlpkit.config import places
-from nlpkit.config.recipe import Backtranslate, Codemix, Source, Transform
+from nlpkit.config.recipe import Codemix, Source, Transform
 from nlpkit.data import filters
 from nlpkit.data.load import located
 from nlpkit.data.rows import PairRow, Row
 from nlpkit.errors import InputError, counted
+from nlpkit.jobs.backtranslation import Reverse
 from nlpkit.jobs.codemix import Maker, learned_from, left_out
 from nlpkit.jobs.rundir import Say
-from nlpkit.text.langcodes import code_of
 
-TAG = "<bt>"  # stands before a source that a model has written
 MIXED = "<cm>"  # stands before a source whose target was mixed by a rule
 
 
@@ -57,7 +55,11 @@ def _one(rows: list[Row], transform: Transform, data_dir: Path | None, say: Say)
         say(f"codemix: {counted(len(made), 'sentence')} of {len(rows)} by {spec.method}{maker.told()}")
         return made
     assert transform.backtranslate is not None
-    return _backtranslated(rows, transform.backtranslate, say)
+    reverse = Reverse(transform.backtranslate, say)
+    pairs: list[Row] = list(reverse(rows))
+    name = Path(transform.backtranslate.model).name
+    say(f"backtranslate: {counted(len(pairs), 'pair')} of {counted(len(rows), 'text')} by `{name}`")
+    return pairs
 
 
 def _found(spec: Codemix, data_dir: Path | None) -> Codemix:
@@ -73,40 +75,3 @@ def _found(spec: Codemix, data_dir: Path | None) -> Codemix:
             "learn": [path(name) for name in spec.learn],
         }
     )
-
-
-def _backtranslated(rows: Sequence[PairRow], spec: Backtranslate, say: Say) -> list[Row]:
-    """Pairs of the rows' targets (their texts, where they have none) with sources that a reverse model has written."""
-    from nlpkit.jobs.predict import Predictor
-
-    reverse = Predictor(
-        str(Path(spec.model)), task="translate", decoding=lambda _: spec.decoding, engine="auto", say=say
-    )
-    texts = [row.target if row.target is not None else row.text for row in rows]
-    langs = [(row.target_lang, row.lang) if row.target is not None else (row.lang, "") for row in rows]
-    asked = [
-        PairRow(row.id, text, None, lang, target_lang, line=row.line)
-        for row, text, (lang, target_lang) in zip(rows, texts, langs, strict=True)
-    ]
-    reads = {code_of(name) or name for name in reverse.info.get("languages", [])}
-    wanted = {code_of(lang) or lang for lang, _ in langs} - {""}
-    if reads and wanted and not wanted & reads:
-        its, ours = (", ".join(sorted(names)) for names in (reads, wanted))
-        raise InputError(
-            f"backtranslate: `{spec.model}` reads {its}, the targets are in {ours}",
-            "name a model that translates the other way",
-        )
-    made: list[Row] = []
-    known = (reverse.info.get(name, []) for name in ("target_languages", "languages"))
-    sources, targets = (names[0] if len(names) == 1 else "" for names in known)
-    for row, text, answer in zip(rows, texts, reverse(asked), strict=True):
-        if text.strip() and (answer.target or "").strip():
-            source = f"{TAG} {answer.target}" if spec.tag else answer.target
-            made.append(
-                replace(
-                    row, text=source, target=text, references=(), lang=answer.target_lang or sources,
-                    target_lang=answer.lang or targets,
-                )
-            )  # fmt: skip
-    say(f"backtranslate: {counted(len(made), 'pair')} of {counted(len(rows), 'text')} by `{Path(spec.model).name}`")
-    return made

@@ -157,3 +157,34 @@ def test_typed_words_are_spelled_in_several_ways(cli: Cli, lexicon: Path) -> Non
 
 
 WAYS = ("roman", "typed", "typed")
+
+
+def test_mixed_text_gets_sources_from_a_reverse_model(cli: Cli, pair_model: Path, tmp_path: Path) -> None:
+    mono = tmp_path / "mono.txt"
+    mono.write_text("the cat\n\nthe big dog\n", encoding="utf-8")
+    result = cli("codemix", "make", "--method", "backtranslate", "--model", str(pair_model), str(mono))
+    rows = [json.loads(line) for line in result.out.splitlines()]
+    assert [(row["id"], row["src"], row["tgt"]) for row in rows] == [
+        ("1", "le chat", "the cat"),
+        ("3", "le grand chien", "the big dog"),
+    ]
+    assert {(row["src_lang"], row["tgt_lang"], row["method"]) for row in rows} == {("fra", "eng", "backtranslate")}
+    assert "2 sentences; left out: empty 1" in result.err
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [
+        ([], "backtranslate needs a model that reads mixed text"),
+        (["--model", "M", "--steps"], "--steps says nothing to --method backtranslate"),
+        (["--model", "nowhere"], "no model folder `nowhere`"),
+        (["--model", "M", "--column", "tgt=b"], "the targets are in spa"),
+    ],
+)
+def test_what_cannot_be_translated_back(cli: Cli, pair_model: Path, tmp_path: Path, more: list[str], what: str) -> None:
+    table = tmp_path / "table.tsv"
+    table.write_text("src\tb\ttgt_lang\nx\tel gato\tspa\n", encoding="utf-8")
+    arguments = [str(pair_model) if word == "M" else word for word in more]
+    result = cli("codemix", "make", "--method", "backtranslate", *arguments, str(table))
+    assert (result.code, result.out) == (2, "")
+    assert what in result.err
