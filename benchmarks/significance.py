@@ -26,16 +26,13 @@ stderr and one JSON object to stdout.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-import sys
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+from contest import run, show
 from threadpoolctl import threadpool_limits
 
 from nlpkit.metrics import label_sets, labels, significance, spans, translation
@@ -48,11 +45,8 @@ Random = np.random.Generator
 
 
 def main() -> None:
-    args = parse()
     with threadpool_limits(1):
-        found = {"about": about(args), **{"rates": rates, "speed": speed}[args.part](args)}
-    if args.json:
-        print(json.dumps(found))
+        run(parse, {"rates": rates, "speed": speed}, ("nlpkit", "numpy"))
 
 
 def parse() -> argparse.Namespace:
@@ -70,23 +64,6 @@ def parse() -> argparse.Namespace:
         part.add_argument("--seed", type=int, default=1, help="of the systems")
         part.add_argument("--json", action="store_true")
     return parser.parse_args()
-
-
-def about(args: argparse.Namespace) -> dict[str, Any]:
-    """What was asked for, and by which versions and on which processor it was done."""
-    from importlib.metadata import version
-
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    versions = {name: version(name) for name in ("nlpkit", "numpy")}
-    return {**vars(args), **versions, "processor": names[0] if names else platform.processor(), "threads": 1}
-
-
-def show(args: argparse.Namespace, title: str, head: Sequence[str], body: Sequence[Sequence[str]]) -> None:
-    from nlpkit.cli.streams import table
-
-    to = sys.stderr if args.json else sys.stdout
-    print(f"\n{title}", *table(list(head), body), sep="\n", file=to, flush=True)
 
 
 # -- two systems of equal quality
