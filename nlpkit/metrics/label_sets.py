@@ -89,7 +89,8 @@ def average_recall_of(totals: Array) -> Array:
 def mcc_of(totals: Array) -> Array:
     """Matthews correlation of one label a text (Gorodkin, 2004), from totals (n, 3 x labels): (n,).
 
-    The columns must be those of all labels, given or right. Texts without an answer are those that miss from the sum of the labels given.
+    The columns must be those of all labels, given or right. Texts without an answer are those that miss from the sum
+    of the labels given.
     """
     import numpy as np
 
