@@ -186,7 +186,11 @@ def _one_each(models: Sequence[str], guess: str | None, cards: list[str], golds:
         raise InputError(
             "name a MODEL or a --guess file", "nlpkit evaluate MODEL --card NAME, or nlpkit evaluate --gold F --guess F"
         )
-    if not cards + golds or (guess is not None and len(cards + golds) > 1):
+    if guess is not None and len(cards + golds) > 1:
+        raise InputError(
+            "--guess is scored against one --card or --gold file", "nlpkit score METRIC takes several guesses"
+        )
+    if not cards + golds:
         raise InputError(
             "name a --card or a --gold file", "nlpkit evaluate MODEL --card NAME, or nlpkit evaluate MODEL --gold F"
         )
@@ -223,7 +227,8 @@ def _more(scores: dict[str, Any], metric: str, by: str | None) -> Iterator[str]:
     """The parts that only some calls ask for."""
     name = {"f1": "F1"}.get(metric, metric)
     if by is not None and (parts := scores.get(f"by_{by}")):
-        others = {"gold": "support", "macro F1": "macro_f1"} if "macro_f1" in scores else {}
+        others = {"gold": "support"} if "macro_f1" in scores else {}
+        others |= {"macro F1": "macro_f1"} if "macro_f1" in scores and metric != "macro_f1" else {}
         heads = ["rows", *list(others)[:1], name, *list(others)[1:]]
         keys = ["rows", *list(others.values())[:1], metric, *list(others.values())[1:]]
         body = [[part, *(found[key] for key in keys)] for part, found in parts.items()]
@@ -249,6 +254,8 @@ def _limit(text: str | None) -> tuple[str, float] | None:
     if text is None:
         return None
     name, sign, value = text.partition("=")
+    if name in ("ece", "hamming"):
+        raise InputError(f"--fail-under is not for {name}, where lower is better", "leave it out")
     try:
         if not sign or not math.isfinite(least := float(value)):
             raise ValueError

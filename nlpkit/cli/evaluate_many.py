@@ -107,9 +107,7 @@ def show(figures: dict[str, Any], to: str, as_json: bool) -> None:
     if as_json:
         print_json(figures)
         return
-    print_lines(tables.render(*model_table.cells(figures), to))
-    if to in ("text", "md"):
-        print_lines(["", *model_table.notes(figures)] if to == "md" else model_table.notes(figures))
+    print_lines([*tables.render(*model_table.cells(figures), to), *tables.notes(model_table.notes(figures), to)])
 
 
 def hold(figures: dict[str, Any], name: str, least: float) -> None:
@@ -118,5 +116,5 @@ def hold(figures: dict[str, Any], name: str, least: float) -> None:
         raise InputError(f"--fail-under: the table has no `{name}`", f"the metric is {figures['metric']}")
     for one in figures["models"]:
         for where, entry in one["scores"].items():
-            if entry["value"] < least:
+            if entry["value"] is not None and entry["value"] < least:
                 raise CheckFailed(f"{name} of `{one['model']}` on {where} is {entry['value']:.4f}, under {least}")

@@ -9,6 +9,7 @@ import typer
 
 from nlpkit.cli import options, tables
 from nlpkit.cli.streams import print_json, print_lines, stderr
+from nlpkit.errors import InputError
 
 
 def report(
@@ -44,9 +45,11 @@ def report(
     stderr.quiet = quiet
     options.choice(split, ("dev", "test"), "--split")
     tables.check(to)
-    paths = list(dict.fromkeys([*runs, *([baseline] if baseline else [])]))
+    if as_json and to != "text":
+        raise InputError("both --json and --to are given", "use one of them")
+    paths = list({path.resolve(): path for path in [*runs, *([baseline] if baseline else [])]}.values())
     found = [comparison.read(path, split) for path in paths]
-    base = found[paths.index(baseline)] if baseline else None
+    base = next(run for run in found if run.path.resolve() == baseline.resolve()) if baseline else None
     figures = comparison.table(found, base, by, stderr.say)
     if out is not None:
         from nlpkit.data.files import write_whole
@@ -60,6 +63,4 @@ def report(
         print_json(figures)
         return
     head, body = comparison.cells(figures)
-    print_lines(tables.render(head, body, to))
-    if to in ("text", "md"):
-        print_lines(comparison.notes(figures) if to == "text" else ["", *comparison.notes(figures)])
+    print_lines([*tables.render(head, body, to), *tables.notes(comparison.notes(figures), to)])

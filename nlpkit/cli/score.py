@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from nlpkit.cli import options, tables
-from nlpkit.cli.streams import print_json, print_lines, stderr, table
+from nlpkit.cli.streams import cell, print_json, print_lines, stderr, table
 from nlpkit.errors import CheckFailed, InputError, counted
 
 Shown = Callable[[float], str]
@@ -21,7 +21,10 @@ _METRICS = (
 
 def score(
     metric: Annotated[str, typer.Argument(metavar="METRIC", help=_METRICS)],
-    guess: Annotated[list[str], typer.Argument(metavar="GUESS", help="Files to score; - is stdin.")],
+    guess: Annotated[
+        list[str],
+        typer.Argument(metavar="GUESS", help="Files to score; - is stdin, for texts and for labels, one a line."),
+    ],
     gold: Annotated[
         list[str], typer.Option(metavar="FILE", help="File with right answers; again for other right answers.")
     ],
@@ -85,6 +88,8 @@ def score(
     if [*guess, *gold].count("-") > 1:
         raise InputError("stdin can be read once only", "name files for the others")
     if metric in labels.METRICS:
+        if fail_under is not None and not -1 <= fail_under <= 1:
+            raise InputError(f"--fail-under {fail_under:g} is beyond what {metric} can be", "0.8 for 80 percent")
         _refuse(metric, {"--lang": lang, "--tokenize": tokenize, "--lower": lower}, "texts that a model has written")
         title = labels.METRICS[metric].title
         found = _labels(metric, guess, gold, read, column, scheme)
@@ -98,7 +103,8 @@ def score(
     elif to == "text":
         print_lines(_lines(found, title, shown))
     else:
-        print_lines(tables.render(*_table(found, title, shown), to))
+        lines = tables.render(*_table(found, title, shown), to)
+        print_lines([*lines, *tables.notes([found["signature"]], to)])
     _hold(found["systems"], title, shown, fail_under, fail_over)
 
 
@@ -192,7 +198,7 @@ def _hold(systems: list[dict[str, Any]], title: str, shown: Shown, under: float 
 
 def _lines(found: dict[str, Any], title: str, shown: Shown) -> Iterator[str]:
     several = f", up to {found['references']} references" if found.get("references", 1) > 1 else ""
-    yield f"{', '.join(found['gold'])}: {counted(found['rows'], 'row')}{several}"
+    yield f"{cell(', '.join(found['gold']))}: {counted(found['rows'], 'row')}{several}"
     systems = found["systems"]
     if len(systems) == 1:
         yield from _details(systems[0], title, shown)
@@ -251,5 +257,10 @@ def _pairs(found: dict[str, Any]) -> Iterator[str]:
     cells = job.matrix(found["pairs"], len(names))
     yield ""
     yield "p of each two files (paired permutation, corrected for their number by Holm's method)"
-    yield from table(["", *names[1:]], [[name, *row] for name, row in zip(names, cells, strict=False)])
+    numbers = [str(at) for at in range(1, len(names) + 1)]
+    body = [[at, name, *row] for at, name, row in zip(numbers, names, cells, strict=False)]
+    yield from table(
+        ["", "", *(f"{at} {name}" if len(names) < 5 else at for at, name in zip(numbers[1:], names[1:], strict=True))],
+        body,
+    )
     yield ""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
+from unicodedata import category
 
 
 def stand_in() -> None:
@@ -62,10 +64,12 @@ class Stderr:
 
 
 stderr = Stderr()
+_NUMBER = re.compile(r"-|[+-]?[0-9]+(\.[0-9]+)?\*?")
 
 
 def print_json(data: Any) -> None:
-    sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=1) + "\n")
+    text = json.dumps(data, ensure_ascii=False, indent=1)
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")  # a file's name may be no UTF-8
 
 
 def print_lines(lines: Iterable[str]) -> None:
@@ -77,7 +81,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
     """Columns parted by two blanks, each as wide as its widest cell; numbers to the right."""
     cells = [[cell(value) for value in row] for row in rows]
     widths = [max(len(row[i]) for row in [list(head), *cells]) for i in range(len(head))]
-    numeric = [bool(cells) and all(_number(row[i]) for row in cells) for i in range(len(head))]
+    numeric = [
+        any(_number(row[i]) for row in cells) and all(_number(row[i] or "0") for row in cells) for i in range(len(head))
+    ]
 
     def line(row: Sequence[str]) -> str:
         return "  ".join(c.rjust(w) if n else c.ljust(w) for c, w, n in zip(row, widths, numeric, strict=True)).rstrip()
@@ -86,11 +92,21 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
 
 
 def cell(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    """A value as it stands in a table: nothing in it ends a line or moves the cursor."""
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return "".join(_escaped(char) if category(char) in ("Cc", "Cs") or char in _BIDI else char for char in str(value))
+
+
+_BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode()
 
 
 def _number(text: str) -> bool:
-    return text.replace(".", "", 1).replace("-", "", 1).isdigit()
+    return bool(_NUMBER.fullmatch(text))
 
 
 def printable(text: str) -> str:

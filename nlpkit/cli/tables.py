@@ -17,7 +17,8 @@ FORMATS = ("text", "md", "csv", "latex")
 To = Annotated[str, typer.Option("--to", help="Table as text, md, csv or latex (booktabs).")]
 
 _LATEX = {
-    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
+    ">": r"\textgreater{}", "|": r"\textbar{}",
     **{char: f"\\{char}" for char in "&%$#_{}"},
 }  # fmt: skip
 _NUMBER = re.compile(r"[+-]?[0-9][0-9.,]*[%*]?( ± [0-9.]+)?")
@@ -34,6 +35,14 @@ def render(head: Sequence[str], rows: Iterable[Sequence[Any]], to: str) -> list[
         return table(head, rows)
     body = [[cell(value) for value in row] for row in rows]
     return {"md": _markdown, "csv": _csv, "latex": _latex}[to](head, body)
+
+
+def notes(lines: Sequence[str], to: str) -> list[str]:
+    """What a reader of a table must know, under it: as text, a paragraph, or comments; CSV has no place for it."""
+    shown = [cell(line) for line in lines]
+    if to == "md":
+        return ["", *(line.replace("*", "\\*") + "  " for line in shown)]
+    return {"text": shown, "latex": [f"% {line}" for line in shown], "csv": []}[to]
 
 
 def _csv(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:

@@ -98,7 +98,10 @@ def read(path: Path, split: str) -> Run:
     if not (path / DONE).is_file():
         raise InputError(f"the run `{path}` is not finished", f"nlpkit train {path / 'recipe.yaml'} --out {path}")
     recipe = strict_yaml.loads((path / "recipe.yaml").read_text(encoding="utf-8"))[0]
-    metrics = json.loads((path / "metrics.json").read_text(encoding="utf-8"))
+    try:
+        metrics = json.loads((path / "metrics.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise InputError(f"`{path / 'metrics.json'}` is damaged or missing", "train the run again") from None
     if split not in metrics:
         raise InputError(
             f"the run `{path}` was not scored on {split} rows", "--split dev, or evaluate.test in its recipe"
@@ -156,6 +159,8 @@ def table(runs: Sequence[Run], baseline: Run | None, by: str | None, say: Say) -
             entry["against"] = _against(group, base, judge)
             entry["against"]["parts"] = {part: _against(group, base, judge, rows) for part, rows in parts.items()}
         found.append(entry)
+    if len({json.dumps(run.recipe.get("evaluate", {}).get(run.split), sort_keys=True) for run in runs}) > 1:
+        say("note: these runs were scored on different data, so their scores say different things")
     signatures = sorted({run.metrics[run.split]["signature"] for run in runs})
     if len(signatures) > 1:
         say("note: these runs were not scored alike: " + "; ".join(signatures))

@@ -19,7 +19,9 @@ from nlpkit.tasks import named
 from nlpkit.tasks.base import Task
 from nlpkit.tasks.base_pairs import PairTask
 from nlpkit.text import spans
+from nlpkit.text.normalize import nfc
 
+_TOLD = ("iobes", "bilou")  # schemes that no other is taken for
 _OPENINGS = ("B-", "I-", "E-", "S-", "L-", "U-")
 
 
@@ -30,6 +32,7 @@ class Gold:
     rows: list[Row]
     scheme: str
     mend: bool
+    name: str = ""
 
 
 def load_gold(source: Source, data_dir: Path | None, say: Say, task: str, what: str = "gold") -> Gold:
@@ -44,7 +47,7 @@ def load_gold(source: Source, data_dir: Path | None, say: Say, task: str, what: 
     scheme = loaded.scheme
     if named(task).spans and scheme == "auto":
         scheme = spans.detect(row.tags for row in loaded.rows if row.tags)
-    return Gold(loaded.rows, scheme, loaded.mend)
+    return Gold(loaded.rows, scheme, loaded.mend, source.card or ", ".join(source.files or []))
 
 
 def _look_right(rows: Sequence[Row], task: str, what: str) -> None:
@@ -53,10 +56,10 @@ def _look_right(rows: Sequence[Row], task: str, what: str) -> None:
     as_spans = {tag for tag in tags if tag[:2] in _OPENINGS and len(tag) > 2}
     some = ", ".join(sorted(tags)[:3])
     if named(task).spans and tags and not as_spans:
-        hint = "is the tag in another column? --column tag=misc:NER; or is this --task pos?"
+        hint = "is the tag in another column? --column tag=misc:NER; of parts of speech: --task pos, score tag-accuracy"
         raise InputError(f"the {what} tags ({some}, ...) are no entity tags", hint)
     if not named(task).spans and tags and as_spans == tags:
-        raise InputError(f"the {what} tags ({some}, ...) are entity tags", "is this --task ner?")
+        raise InputError(f"the {what} tags ({some}, ...) are entity tags", "--task ner; score span-f1")
 
 
 def _look_like(rows: Sequence[Row], task: str, card: str | None) -> None:
@@ -83,12 +86,15 @@ def _look_like(rows: Sequence[Row], task: str, card: str | None) -> None:
 
 def compare(gold: Gold, other: Gold, judge: Task, say: Say) -> tuple[list[Row], list[Row]]:
     """(gold, guess) rows ready to score. Raises InputError at the first row whose words differ."""
+    name = f"`{other.name}`"
+    scheme = other.scheme if other.scheme in _TOLD else gold.scheme
     if other.scheme != gold.scheme:
         ours, theirs = gold.scheme.upper(), other.scheme.upper()
-        say(f"note: the gold looks like {ours} and the guess like {theirs}; both are read as {ours}")
+        how = f"it is read as {scheme.upper()}" if scheme == other.scheme else f"both are read as {ours}"
+        say(f"note: the gold looks like {ours} and the guess {name} like {theirs}; {how}")
     if len(other.rows) != len(gold.rows):
         raise InputError(
-            f"{counted(len(gold.rows), 'gold row')} and {counted(len(other.rows), 'guessed row')}",
+            f"{counted(len(gold.rows), 'gold row')} and {counted(len(other.rows), 'guessed row')} in {name}",
             "score files with the same sentences",
         )
     answers = any(_answers_alone(side.rows) for side in (gold, other))
@@ -100,14 +106,15 @@ def compare(gold: Gold, other: Gold, judge: Task, say: Say) -> tuple[list[Row], 
                 (i for i, (x, y) in enumerate(zip(a.tokens, b.tokens, strict=False)) if x != y),
                 min(len(a.tokens), len(b.tokens)),
             )
+            same = [nfc(token) for token in a.tokens] == [nfc(token) for token in b.tokens]
             raise InputError(
-                f"row {number} (gold line {a.line}, guess line {b.line}) differs at word {at + 1}",
-                "score files with the same words",
+                f"row {number} (gold line {a.line}, line {b.line} of {name}) differs at word {at + 1}"
+                + (", in Unicode normal form alone" if same else ""),
+                "bring both into one normal form, such as NFC" if same else "score files with the same words",
             )
-    prepare = [
-        [judge.prepare(row, judge.options, gold.scheme, side.mend) for row in side.rows] for side in (gold, other)
-    ]
-    return prepare[0], prepare[1]
+    sides = ((gold, gold.scheme), (other, scheme))
+    prepared = [[judge.prepare(row, judge.options, its, side.mend) for row in side.rows] for side, its in sides]
+    return prepared[0], prepared[1]
 
 
 def _answers_alone(rows: Sequence[Row]) -> bool:
@@ -118,6 +125,11 @@ def _answers_alone(rows: Sequence[Row]) -> bool:
 def run_model(gold: Gold, predictor: Predictor, poll: Callable[[], None] = lambda: None) -> tuple[list[Row], list[Row]]:
     """(gold, guess) rows of a model. The model never sees the gold tags."""
     rows = [predictor.task.prepare(row, predictor.task.options, gold.scheme, gold.mend) for row in gold.rows]
+    if predictor.task.head == "texts":
+        wanted = {label for row in rows for label in row.labels or ()}
+        if wanted and not wanted & set(predictor.task.labels):
+            its, ours = (", ".join(sorted(names)[:3]) for names in (predictor.task.labels, wanted))
+            raise InputError(f"the model gives other labels ({its}, ...) than `{gold.name}` has ({ours}, ...)")
     return rows, list(predictor(rows, poll=poll))
 
 
@@ -136,7 +148,8 @@ def score(
 ) -> dict[str, Any]:
     """The task's scores.
 
-    A ``by`` of ``slices.parts`` adds ``by_BY``, the scores of each part, and ``macro_BY_METRIC``, the mean over them.
+    A ``by`` of ``slices.parts`` adds ``by_BY``, the scores of each part, and ``macro_BY_METRIC``, the mean over those
+    that have something to find.
     """
     result = judge.score(gold, guess, seen)
     if by is not None and by != judge.unit:
@@ -147,7 +160,8 @@ def score(
         }
         result[f"by_{by}"] = parts
         metric = judge.main_metric
-        result[f"macro_{by}_{metric}"] = sum(part[metric] for part in parts.values()) / len(parts)
+        told = [part[metric] for part in parts.values() if part.get("support", 1)] or [0.0]
+        result[f"macro_{by}_{metric}"] = sum(told) / len(told)
     return result
 
 

@@ -27,7 +27,10 @@ class Leaks:
         self._known: dict[tuple[str, str], set[str] | None] = {}
 
     def of(self, info: dict[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
-        """``found``: card, split, rows (how many of ``rows``), first (the id of one); ``unknown``: what is not here."""
+        """What was found, and what is ``unknown``: cards that are not here, or too large.
+
+        ``found``: card, split, rows (how many of ``rows``), first (the id of one), learned (training rows it gave).
+        """
         sources = {
             (str(entry["card"]), str(entry.get("split", "train"))): int(entry["rows"])
             for entry in info.get("data", [])
@@ -41,7 +44,7 @@ class Leaks:
                 continue
             twice = overlap.among(known, rows)
             if twice:
-                found.append({"card": card, "split": split, "rows": len(twice), "first": twice[0].id})
+                found.append({"card": card, "split": split, "rows": len(twice), "first": twice[0].id, "learned": size})
         return {"found": found, "unknown": unknown}
 
     def _keys(self, card: str, split: str, size: int) -> set[str] | None:
@@ -60,6 +63,6 @@ def tell(model: str, name: str, leak: dict[str, Any], of: int, say: Say) -> None
     """A note for each card that shares some of the rows scored, ``of`` of them, of the data ``name``."""
     for entry in leak["found"]:
         say(
-            f"note: of {name} {counted(entry['rows'], 'row', 'are', of=of)} in {entry['card']}/{entry['split']} too, "
-            f"which `{model}` was trained on; first row {entry['first']}"
+            f"note: {name}: {counted(entry['rows'], 'row', 'are', of=of)} in {entry['card']}/{entry['split']} too, "
+            f"of which `{model}` learned {entry['learned']}; first row {entry['first']}"
         )

@@ -18,8 +18,6 @@ from nlpkit.jobs.rundir import Say
 from nlpkit.metrics.significance import Array
 from nlpkit.tasks.base import Task
 
-MACRO = "macro"
-
 
 @dataclass(frozen=True, slots=True)
 class Data:
@@ -55,8 +53,9 @@ def table(
     """Scores of each model on each set of rows; with ``by`` on each part of each set (``slices.parts``).
 
     Keys: task, metric, tested (the metric of the tests), columns (name and rows), models (model, scores: value and
-    interval by column, macro: the mean over columns, leaks), pairs (by column and of ``macro``, see
-    ``systems.pairs``), best (by column, the number of the model that beats all others, or null), signature.
+    interval by column, macro: the mean over columns, leaks), pairs (by column, see ``systems.pairs``), best (by column,
+    the number of the model that beats all others, or null), macro_pairs and macro_best of the mean, signature. Where
+    there is nothing to find in the rows of a column, its values are None, and it is in no mean.
     Models are loaded one after the other. Raises InputError where they cannot be compared.
     """
     found: list[dict[str, Any]] = []
@@ -80,7 +79,10 @@ def table(
                 name = " ".join(([data.name] if len(sets) > 1 or not part else []) + ([part] if part else []))
                 gold, guess = ([side[at] for at in numbers] for side in (rows, said))
                 scored = judge.score(gold, guess, predictor.seen)
-                scores[name] = {"value": scored[judge.main_metric], "interval": list(scored["interval"])}
+                some = scored.get("support", 1) > 0
+                scores[name] = {
+                    "value": scored[judge.main_metric] if some else None, "interval": list(scored["interval"])
+                }  # fmt: skip
                 mine[name] = judge.counts(gold, guess)
                 sizes[name] = len(gold)
         if right and wanted != right:
@@ -89,37 +91,38 @@ def table(
                 "score them apart",
             )
         right = wanted
-        macro = statistics.fmean(entry["value"] for entry in scores.values())
-        found.append({"model": model, "scores": scores, MACRO: macro, "leaks": leaked})
+        told = [entry["value"] for entry in scores.values() if entry["value"] is not None]
+        macro = statistics.fmean(told) if told else 0.0
+        found.append({"model": model, "scores": scores, "macro": macro, "leaks": leaked})
         counts.append(mine)
-    pairs, best = _compared(found, counts, list(sizes), judge)
     return {
         "task": predictor.info["task"],
         "metric": judge.main_metric,
         "tested": judge.compared or judge.main_metric,
         "columns": [{"name": name, "rows": size} for name, size in sizes.items()],
         "models": found,
-        "pairs": pairs,
-        "best": best,
+        **_compared(found, counts, list(sizes), judge),
         "signature": scored["signature"],
     }
 
 
 def _compared(
-    found: Sequence[dict[str, Any]], counts: Sequence[dict[str, Array]], names: Sequence[str], judge: Task
-) -> tuple[dict[str, Any], dict[str, int | None]]:
+    found: Sequence[dict[str, Any]], counts: Sequence[dict[str, Array]], columns: Sequence[str], judge: Task
+) -> dict[str, Any]:
     """What sets each two models apart, and the best model, of each column and of the mean over them."""
     pairs: dict[str, Any] = {}
     best: dict[str, int | None] = {}
+    names = [name for name in columns if found[0]["scores"][name]["value"] is not None]
     for name in names:
         pairs[name] = systems.pairs([mine[name] for mine in counts], judge.statistic)
         best[name] = systems.best([entry["scores"][name]["value"] for entry in found], pairs[name])
+    result: dict[str, Any] = {"pairs": pairs, "best": best, "macro_pairs": [], "macro_best": None}
     if len(names) > 1:
         ends = list(accumulate(counts[0][name].shape[1] for name in names))
         blocks = [_beside([mine[name] for name in names]) for mine in counts]
-        pairs[MACRO] = systems.pairs(blocks, lambda totals: _mean(totals, ends, judge.statistic))
-        best[MACRO] = systems.best([entry[MACRO] for entry in found], pairs[MACRO])
-    return pairs, best
+        result["macro_pairs"] = systems.pairs(blocks, lambda totals: _mean(totals, ends, judge.statistic))
+        result["macro_best"] = systems.best([entry["macro"] for entry in found], result["macro_pairs"])
+    return result
 
 
 def _beside(parts: Sequence[Array]) -> Array:
@@ -145,17 +148,18 @@ def cells(figures: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Head and rows of the table; the best of a column has a star where it beats every other by more than chance."""
     names = [column["name"] for column in figures["columns"]]
     several = len(names) > 1
-    percent = any(entry["value"] > 1 for one in figures["models"] for entry in one["scores"].values())
+    values = [entry["value"] or 0.0 for one in figures["models"] for entry in one["scores"].values()]
+    digits = 2 if max(values) > 1 else 4  # percent, or shares of 1
+
+    def cell(value: float | None, sure: bool) -> str:
+        return "-" if value is None else f"{value:.{digits}f}" + ("*" if sure else "")
+
     body = []
     for number, one in enumerate(figures["models"]):
-        values = {name: one["scores"][name]["value"] for name in names}
-        values |= {MACRO: one[MACRO]} if several else {}
-        cells = [
-            f"{value:.{2 if percent else 4}f}" + ("*" if figures["best"][name] == number else "")
-            for name, value in values.items()
-        ]
-        body.append([one["model"], *cells])
-    return ["model", *names, *([MACRO] if several else [])], body
+        row = [cell(one["scores"][name]["value"], figures["best"].get(name) == number) for name in names]
+        row += [cell(one["macro"], figures["macro_best"] == number)] if several else []
+        body.append([one["model"], *row])
+    return ["model", *names, *(["macro"] if several else [])], body
 
 
 def notes(figures: dict[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ from nlpkit.config.recipe import Source
 from nlpkit.data import formats
 from nlpkit.data.files import Strictly, read_lines
 from nlpkit.data.rows import BAR, Row, TextRow
-from nlpkit.errors import InputError
+from nlpkit.errors import InputError, counted
 from nlpkit.jobs import evaluate, score
 from nlpkit.jobs.evaluate import Gold
 from nlpkit.jobs.rundir import Say
@@ -19,6 +19,7 @@ from nlpkit.metrics import label_sets, labels, significance, spans
 from nlpkit.metrics.significance import Array
 from nlpkit.tasks import named
 from nlpkit.tasks.base import tags_of
+from nlpkit.text.normalize import nfc
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,12 @@ def read(
     """The tags of a file, or the labels of its texts; of ``text`` each line is a label, or several: ``a|b``."""
     task = METRICS[metric].task
     kind = named(task).head
-    fmt = fmt or formats.guess(path, "text" if path == "-" and kind == "texts" else formats.DEFAULT[kind], kind)
+    fmt = fmt or formats.guess(path, "text" if kind == "texts" else formats.DEFAULT[kind], kind)
     if fmt == "text" and kind == "texts":
-        return Gold(_lines(path, say, what), "auto", False)
+        return Gold(_lines(path, say, what), "auto", False, path)
     fmt = formats.DEFAULT[kind] if fmt == "text" else fmt
+    if path == "-":
+        raise InputError(f"{fmt} is not read from stdin here", "name a file; labels, one a line, come from stdin too")
     source = Source.model_validate({"files": [path], "format": fmt, "columns": columns, "scheme": scheme})
     return evaluate.load_gold(source, None, say, task, what)
 
@@ -61,12 +64,18 @@ def _lines(path: str, say: Say, what: str) -> list[Row]:
     report = Strictly()
     rows: list[Row] = []
     for number, text in read_lines(path, report):
+        if "\t" in text:
+            where = "<stdin>" if path == "-" else path
+            raise InputError(f"{where}:{number}: a label holds a tab", "is it a table? --from tsv")
         parts = tuple(part.strip() for part in text.split(BAR) if part.strip())
         rows.append(TextRow(str(number), "", parts if parts or what == "gold" else None, line=number))
     for note in report.summary():
         say(f"note: {note}")
     if not rows:
         raise InputError(f"no lines in `{'<stdin>' if path == '-' else path}`", "is it the right file?")
+    blank = next((row for row in rows if row.labels is not None and not row.labels), None)
+    if blank is not None and all(len(row.labels or ()) < 2 for row in rows):
+        raise InputError(f"{path}:{blank.line}: no label", "right answers have one each; several are parted by |")
     return rows
 
 
@@ -80,6 +89,9 @@ def run(name: str, gold_name: str, gold: Gold, guesses: Sequence[tuple[str, Gold
     for path, guess in guesses:
         right, said = evaluate.compare(gold, guess, judge, say)
         sides.append((right, said))
+        loose = sum(_only_in_nfc(a.tags or (), b.tags or ()) for a, b in zip(right, said, strict=True))
+        if loose:
+            say(f"note: `{path}`: {counted(loose, 'row')} would be right in NFC: what looks the same counts as wrong")
         told.append({"guess": path, "empty": sum(not row.tags for row in said)})
     every = sorted({label for right, said in sides for row in (*right, *said) for label in row.tags or ()})
     counts = [_counts(name, tags_of(right), tags_of(said), every) for right, said in sides]
@@ -94,6 +106,10 @@ def run(name: str, gold_name: str, gold: Gold, guesses: Sequence[tuple[str, Gold
         "signature": _signature(name),
         **score.compared(told, counts, metric.statistic),
     }
+
+
+def _only_in_nfc(gold: Sequence[str], guess: Sequence[str]) -> bool:
+    return list(gold) != list(guess) and [nfc(tag) for tag in gold] == [nfc(tag) for tag in guess]
 
 
 def _counts(name: str, gold: Sequence[Sequence[str]], guess: Sequence[Sequence[str]], every: Sequence[str]) -> Array:

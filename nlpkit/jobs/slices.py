@@ -35,12 +35,12 @@ def parts(
     if by == "seen":
         if seen is None:
             raise InputError(
-                "the model keeps no list of its training words, so --by seen cannot be told",
-                "models of pos and ner that nlpkit trained keep one",
+                "--by seen needs a model that keeps a list of its training words",
+                "nlpkit evaluate MODEL, of pos or ner, trained by nlpkit",
             )
         values: list[str | None] = ["seen" if all(map(seen, row.tokens)) else "unseen" for row in rows]
     else:
-        values = [language(row) if by == "lang" else row.extra.get(by) for row in rows]
+        values = [language(row) if by == "lang" else None if by in _INNER else row.extra.get(by) for row in rows]
     if all(value is None for value in values):
         columns = [*OWN, *([unit] if unit else []), *(name for name in rows[0].extra if name not in _INNER)]
         raise unknown("column", by, columns, "rows are parted by " + ", ".join(columns))

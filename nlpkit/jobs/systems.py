@@ -10,6 +10,7 @@ from nlpkit.metrics import significance
 from nlpkit.metrics.significance import Array
 
 SURE = 0.05  # a difference with a smaller p value is marked
+_EACH = 100  # permutations for each pair: the smallest p, corrected for their number, is then 0.01
 
 
 def holm(values: Sequence[float]) -> list[float]:
@@ -28,10 +29,9 @@ def pairs(counts: Sequence[Array], statistic: Callable[[Array], Array]) -> list[
     Keys: first and second (numbers of the systems, from 0), difference (second - first), low, high and p as in
     ``significance.paired``, p_holm.
     """
-    found = [
-        {"first": a, "second": b, **significance.paired(counts[b], counts[a], statistic)}
-        for a, b in combinations(range(len(counts)), 2)
-    ]
+    both = list(combinations(range(len(counts)), 2))
+    enough = max(significance.RESAMPLES, _EACH * len(both))
+    found = [{"first": a, "second": b, **significance.paired(counts[b], counts[a], statistic, enough)} for a, b in both]
     for entry, p in zip(found, holm([entry["p"] for entry in found]), strict=True):
         entry["p_holm"] = p
     return found

@@ -62,7 +62,9 @@ def paired_permutation(
     return float((difference >= observed - 1e-12).sum() + 1) / (resamples + 1)
 
 
-def paired(ours: Array, theirs: Array, statistic: Callable[[Array], Array]) -> dict[str, float]:
+def paired(
+    ours: Array, theirs: Array, statistic: Callable[[Array], Array], permutations: int = RESAMPLES
+) -> dict[str, float]:
     """Gain of one system over another on the same rows, from the counts of each, (rows, n).
 
     ``difference``, its 95 % interval ``low`` to ``high`` (paired bootstrap; Koehn, 2004), ``p`` (paired permutation).
@@ -80,5 +82,5 @@ def paired(ours: Array, theirs: Array, statistic: Callable[[Array], Array]) -> d
         "difference": float(gain(both.sum(0)[None].astype(float))[0]),
         "low": low,
         "high": high,
-        "p": paired_permutation(theirs, ours, statistic),
+        "p": paired_permutation(theirs, ours, statistic, permutations),
     }

@@ -15,6 +15,7 @@ from nlpkit.metrics import label_sets
 from nlpkit.metrics import labels as label_scores
 from nlpkit.metrics.decisions import Decision, learn, reliability
 from nlpkit.metrics.significance import Array
+from nlpkit.metrics.spans import ratio
 from nlpkit.tasks.base import TextTask, tags_of
 
 _MATRIX = 40  # labels that a table of confusions holds
@@ -159,7 +160,8 @@ class Classify(TextTask):
         else:
             right, said = ([row.label or "" for row in rows] for rows in (gold, guess))
             found = label_scores.score_texts(right, said)
-            found["micro_f1"] = found["accuracy"]  # one answer a text: precision, recall and accuracy are one
+            answers = sum(map(bool, said))  # where each text has one, precision, recall and accuracy are one
+            found["micro_f1"] = ratio(2 * found["accuracy"] * len(right), answers + len(right))
             names = list(found["per_label"])
             if len(names) <= _MATRIX:
                 pairs = Counter(zip(right, said, strict=True))

@@ -185,7 +185,7 @@ TABLE: list[tuple[tuple[str, ...], int, str, str]] = [
     (("evaluate",), 2, "name a MODEL or a --guess file", "nlpkit evaluate MODEL"),
     (("evaluate", "model"), 2, "name a --card or a --gold file", "nlpkit evaluate MODEL"),
     (("evaluate", "model", "--gold", "good.conll", "--guess", "good.conll"), 2, "name a MODEL or a --guess", "nlpkit"),
-    ((*SCORE, "--card", "samples_ner"), 2, "name a --card or a --gold file", "nlpkit evaluate"),
+    ((*SCORE, "--card", "samples_ner"), 2, "--guess is scored against one --card or --gold", "nlpkit score"),
     (("evaluate", "model", "--card", "sampels_ner"), 2, "did you mean `samples_ner`?", "nlpkit data list"),
     (("evaluate", "model", "--card", "samples_ner", "--split", "tset"), 2, "has no split `tset`", "`test`"),
     (("evaluate", "none", "--gold", "good.conll"), 2, "no model folder `none`", "nlpkit model list"),

@@ -67,7 +67,7 @@ def test_i_where_b_belongs_scores_zero_strictly_and_one_leniently(cli: Cli) -> N
     found = json.loads(result.out)
     assert found["f1"] == 0.0
     assert found["lenient_f1"] == 1.0
-    assert "the gold looks like IOB2 and the guess like IOB1; both are read as IOB2" in result.err
+    assert "the gold looks like IOB2 and the guess `inside.conll` like IOB1; both are read as IOB2" in result.err
 
 
 def test_a_scheme_that_is_named_is_the_one_used(cli: Cli) -> None:

@@ -56,8 +56,9 @@ def test_a_table_holds_what_each_model_scores_alone(cli: Cli, models: tuple[str,
         alone = {name: figures(cli, entry["model"], "--gold", name)["f1"] for name in ("near.conll", "other.conll")}
         assert {name: part["value"] for name, part in entry["scores"].items()} == pytest.approx(alone)
         assert entry["macro"] == pytest.approx(sum(alone.values()) / 2)
-    assert found["best"] == {"near.conll": 0, "other.conll": 0, "macro": 0}
-    (pair,) = found["pairs"]["macro"]
+    assert found["best"] == {"near.conll": 0, "other.conll": 0}
+    assert found["macro_best"] == 0
+    (pair,) = found["macro_pairs"]
     assert pair["difference"] == pytest.approx(found["models"][1]["macro"] - found["models"][0]["macro"])
     assert pair["low"] < pair["difference"] < pair["high"] < 0
 
@@ -84,6 +85,28 @@ def test_markdown_and_parts(cli: Cli, models: tuple[str, str]) -> None:
     assert {name: part["rows"] for name, part in found["by_seen"].items()} == {"seen": 41}
 
 
+def test_a_part_without_entities_is_in_no_mean_and_a_part_may_have_any_name(cli: Cli, models: tuple[str, str]) -> None:
+    rows = [("macro", "Juma B-PER\nwent O\nhome O\n"), ("none", "it O\nwent O\nhome O\n")]
+    text = "".join(
+        "# meta = x\n"
+        + "".join(
+            "\t".join([str(at), word, "_", "_", "_", "_", "_", "_", "_", "_" if tag == "O" else f"NER={tag}"]) + "\n"
+            for at, (word, tag) in enumerate((line.split() for line in body.splitlines()), 1)
+        )
+        + "\n"
+        for _, body in rows
+    )
+    Path("two.conllu").write_text(text.replace("# meta = x", "# lang = macro", 1).replace("# meta = x", "# lang = zul"))
+    result = cli("evaluate", *models, "--gold", "two.conllu", "--by", "lang", "--column", "tag=misc:NER", "--to", "csv")
+    assert result.code == 0, result.err
+    head, first, _ = result.out.splitlines()
+    assert head.startswith("model,")
+    cells = dict(zip(head.split(",")[1:], first.split(",")[1:], strict=True))
+    assert "-" in cells.values()
+    shown = [value.rstrip("*") for name, value in cells.items() if value != "-"]
+    assert len(set(shown)) == 1  # the mean is that of the one part
+
+
 def test_a_limit_holds_for_every_cell(cli: Cli, models: tuple[str, str]) -> None:
     assert cli("evaluate", models[0], *FILES, "--fail-under", "f1=0.2").code == 0
     low = cli("evaluate", *models, *FILES, "--fail-under", "f1=0.9")
@@ -95,7 +118,7 @@ def test_rows_in_the_training_data_are_told(cli: Cli, tmp_path: Path) -> None:
     recipe = load_recipe("ner", ["model.scratch.arch=crf"])
     train(recipe, tmp_path / "run")
     result = cli("evaluate", str(tmp_path / "run" / "model"), "--card", "samples_ner", "--split", "train")
-    assert "rows are in samples_ner/train too, which" in result.err
+    assert "196 of 196 rows are in samples_ner/train too, of which" in result.err
     clean = cli("evaluate", str(tmp_path / "run" / "model"), "--card", "samples_ner")
     assert "note:" not in clean.err
     found = figures(cli, str(tmp_path / "run" / "model"), "--card", "samples_ner", "--split", "train")

@@ -90,9 +90,9 @@ def test_every_two_files_are_compared_and_the_number_of_tests_counts(cli: Cli) -
     assert found["systems"][2]["p"] == pairs[0, 2]["p"]
     lines = cli("score", "macro-f1", *FILES).out.splitlines()
     start = next(at for at, line in enumerate(lines) if line.startswith("p of each two files"))
-    assert lines[start + 1].split() == ["b.txt", "c.txt"]
-    assert lines[start + 2].split()[0] == "a.txt"
-    assert lines[start + 3].split() == ["b.txt", f"{pairs[1, 2]['p_holm']:.4f}"]
+    assert lines[start + 1].split() == ["2", "b.txt", "3", "c.txt"]
+    assert lines[start + 2].split()[:2] == ["1", "a.txt"]
+    assert lines[start + 3].split() == ["2", "b.txt", f"{pairs[1, 2]['p_holm']:.4f}"]
 
 
 def test_tables_of_texts_and_bare_labels_are_compared_with_an_answer_not_given(cli: Cli) -> None:
@@ -144,9 +144,9 @@ def test_tables_to_paste(cli: Cli) -> None:
     markdown = cli("score", "accuracy", *files, "--to", "md").out.splitlines()
     assert markdown[2].startswith("| a_1\\|x&.txt | ")
     latex = cli("score", "accuracy", *files, "--to", "latex").out
-    assert "a\\_1|x\\&.txt & " in latex
+    assert "a\\_1\\textbar{}x\\&.txt & " in latex
     assert latex.startswith("\\begin{tabular}{lrrrrr}\n\\toprule\n")
-    assert latex.endswith("\\bottomrule\n\\end{tabular}\n")
+    assert "\\bottomrule\n\\end{tabular}\n% labels|unit:text" in latex
 
 
 def test_limits(cli: Cli) -> None:
@@ -171,6 +171,9 @@ def test_limits(cli: Cli) -> None:
         (("accuracy", "short.txt"), "2 gold rows and 1 guessed row"),
         (("accuracy", "nothing.txt"), "no lines in `nothing.txt`"),
         (("accuracy", "none.txt"), "no file `none.txt`"),
+        (("accuracy", "table.txt"), "table.txt:1: a label holds a tab"),
+        (("accuracy", "mine.txt", "--fail-under", "80"), "--fail-under 80 is beyond what accuracy can be"),
+        (("accuracy", "-", "--from", "tsv"), "tsv is not read from stdin here"),
         (("span-f1", "mine.txt", "--from", "text"), "`--from text`: no such choice"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
@@ -179,8 +182,43 @@ def test_wrong_questions_get_one_clear_error(cli: Cli, args: tuple[str, ...], to
     written("gold.txt", ["a", "b"])
     written("mine.txt", ["a", "a"])
     written("short.txt", ["a"])
+    written("table.txt", ["text\tlabel", "x\ta"])
     Path("nothing.txt").touch()
     result = cli("score", *args, "--gold", "gold.txt")
     assert (result.code, result.out) == (2, "")
     assert result.err.count("error:") == 1
     assert told in result.err
+
+
+def test_a_scheme_that_cannot_be_mistaken_is_read_as_it_is(cli: Cli) -> None:
+    Path("gold.conll").write_text(CONLL)
+    Path("iobes.conll").write_text(
+        "Amina B-PER\nOtieno E-PER\nwent O\n\nJuma S-PER\nsat O\n\nKisumu S-LOC\nis O\nfar O\n\n"
+    )
+    (one,) = scores(cli, "span-f1", "iobes.conll", "--gold", "gold.conll")["systems"]
+    assert one["score"] == 1.0
+    note = cli("score", "span-f1", "iobes.conll", "--gold", "gold.conll").err
+    assert "the guess `iobes.conll` like IOBES; it is read as IOBES" in note
+
+
+def test_a_missing_answer_counts_alike_in_score_and_evaluate(cli: Cli) -> None:
+    written("gold.tsv", ["text\tlabel", "w\ta", "x\tb", "y\tb", "z\ta"])
+    written("mine.tsv", ["text\tlabel", "w\ta", "x\tb", "y\ta", "z\t"])
+    (one,) = scores(cli, "micro-f1", "mine.tsv", "--gold", "gold.tsv")["systems"]
+    told = json.loads(cli("evaluate", "--task", "classify", "--gold", "gold.tsv", "--guess", "mine.tsv", "--json").out)
+    assert one["score"] == pytest.approx(told["micro_f1"]) == pytest.approx(4 / 7)
+
+
+def test_labels_that_differ_in_normal_form_get_a_note_and_names_cannot_write_on_the_terminal(cli: Cli) -> None:
+    written("gold.txt", ["caf\u00e9", "b"])
+    name = written("red\x1b[31m.txt", ["cafe\u0301", "b"])
+    result = cli("score", "accuracy", name, "gold.txt", "--gold", "gold.txt")
+    assert "1 row would be right in NFC" in result.err
+    assert "\x1b" not in result.out
+    assert "red\\x1b[31m.txt" in result.out
+
+
+def test_right_answers_are_one_each_or_any_number_never_by_accident(cli: Cli) -> None:
+    written("gold.txt", ["a", "", "b"])
+    written("mine.txt", ["a", "b", "b"])
+    assert "gold.txt:2: no label" in cli("score", "accuracy", "mine.txt", "--gold", "gold.txt").err

@@ -30,7 +30,7 @@ def test_by_language_and_by_column() -> None:
 def test_by_words_seen() -> None:
     rows = [TokenRow("1", ("a", "b")), TokenRow("2", ("a", "c"))]
     assert parts(rows, "seen", {"a", "b"}.__contains__) == {"seen": [0], "unseen": [1]}
-    with pytest.raises(InputError, match="keeps no list of its training words"):
+    with pytest.raises(InputError, match="keeps a list of its training words"):
         parts(rows, "seen")
 
 
