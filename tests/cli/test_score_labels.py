@@ -173,7 +173,6 @@ def test_limits(cli: Cli) -> None:
         (("accuracy", "none.txt"), "no file `none.txt`"),
         (("accuracy", "table.txt"), "table.txt:1: a label holds a tab"),
         (("accuracy", "mine.txt", "--fail-under", "80"), "--fail-under 80 is beyond what accuracy can be"),
-        (("accuracy", "-", "--from", "tsv"), "tsv is not read from stdin here"),
         (("span-f1", "mine.txt", "--from", "text"), "`--from text`: no such choice"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
@@ -222,3 +221,12 @@ def test_right_answers_are_one_each_or_any_number_never_by_accident(cli: Cli) ->
     written("gold.txt", ["a", "", "b"])
     written("mine.txt", ["a", "b", "b"])
     assert "gold.txt:2: no label" in cli("score", "accuracy", "mine.txt", "--gold", "gold.txt").err
+
+
+def test_labels_come_from_stdin_and_tables_do_not(cli: Cli) -> None:
+    written("gold.tsv", ["text\tlabel", "w\ta", "x\tb"])
+    found = cli("score", "accuracy", "-", "--gold", "gold.tsv", "--json", stdin=b"a\na\n")
+    assert json.loads(found.out)["systems"][0]["score"] == 0.5
+    refused = cli("score", "accuracy", "-", "--from", "tsv", "--gold", "gold.tsv", stdin=b"text\tlabel\nw\ta\n")
+    assert (refused.code, refused.out) == (2, "")
+    assert "tsv is not read from stdin here" in refused.err
