@@ -25,7 +25,7 @@ quickstart: setup ## Identify, tag and translate with what ships; train NER and 
 	$(BIN)/nlpkit langid -t 'Habari ya asubuhi' -t 'Ẹ káàárọ̀ o' -t '12345'
 	$(BIN)/nlpkit pos -t 'Amina Otieno moved from Nairobi to Kisumu.'
 	$(BIN)/nlpkit ner -t 'Amina Otieno moved from Nairobi to Kisumu.'
-	$(BIN)/nlpkit translate -t "Maybe it's to teach kids to challenge themselves" --nbest 2
+	$(BIN)/nlpkit translate -t 'What is your favourite film?' --nbest 2
 	$(BIN)/nlpkit train ner --out $(RUN) --overwrite
 	$(BIN)/nlpkit evaluate $(RUN)/model --card samples_ner --by lang
 	printf 'Amina Otieno moved from Nairobi to Kisumu.\nRais alifika Dodoma jana.\nसुनीता दिल्ली में रहती है।\n' | $(BIN)/nlpkit ner --model $(RUN)/model

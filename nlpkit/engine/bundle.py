@@ -330,8 +330,10 @@ def save(path: Path, fill: Callable[[Path], None], info: dict[str, Any], card: s
         text = json.dumps(facts, ensure_ascii=False, indent=1)
         (temporary / "bundle.json").write_text(text + "\n", encoding="utf-8")
         (temporary / "README.md").write_text(card, encoding="utf-8")
+        mode = (temporary / "README.md").stat().st_mode  # safetensors lets nobody else read what it writes
         for child in temporary.rglob("*"):
             if child.is_file():
+                child.chmod(mode)
                 with child.open("rb") as file:
                     os.fsync(file.fileno())
         if path.exists():
