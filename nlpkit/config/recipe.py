@@ -28,6 +28,9 @@ class Filter(Strict):
         None, ge=1, description="drop pairs whose one side has more than so many times the characters of the other"
     )
     copies: bool = Field(False, description="drop pairs whose sides are equal but for case and blanks")
+    overlap: float | None = Field(
+        None, gt=0, lt=1, description="drop pairs with more than this share of their different words on both sides: 0.8"
+    )
     html: bool = Field(False, description="drop pairs with a tag or an entity of HTML on a side")
     script: bool = Field(False, description="drop pairs with a side in a script that its language is not written in")
     duplicates: bool = Field(False, description="keep the first of equal pairs")

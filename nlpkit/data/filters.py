@@ -35,13 +35,19 @@ def html(text: str) -> str:
     return found[0] if found else ""
 
 
+def in_common(row: PairRow) -> float:
+    """The share of a pair's different words, but for case, that stand on both sides (Jaccard, 1901); 0 to 1."""
+    ours, theirs = ({*text.casefold().split()} for text in (row.text, row.target or ""))
+    return len(ours & theirs) / max(1, len(ours | theirs))
+
+
 def apply(
     rows: Sequence[PairRow], spec: Filter, identify: Identify | None = None
 ) -> tuple[list[PairRow], dict[str, int]]:
     """The pairs that ``spec`` keeps, in their order, and how many were dropped for each reason.
 
-    A pair counts under its first reason, in this order: shortest, longest, ratio, copies, html, script, duplicates,
-    lang. Reasons that dropped none are left out. A missing target is a side without words, unless no row has a target:
+    A pair counts under its first reason, in this order: shortest, longest, ratio, copies, overlap, html, script,
+    duplicates, lang. Reasons that dropped none are left out. A missing target is a side without words, unless no row has a target:
     then there is only one side. ``identify`` is needed for ``lang``; InputError where it is not there.
     """
     if spec.lang and identify is None:
@@ -88,6 +94,8 @@ def _tests(spec: Filter, *, paired: bool) -> Iterator[tuple[str, Callable[[PairR
         yield "ratio", lambda row: max(sizes := [len(text.strip()) for text in texts(row)]) > ratio * min(sizes)
     if spec.copies:
         yield "copies", copied
+    if (most := spec.overlap) is not None and paired:
+        yield "overlap", lambda row: in_common(row) > most
     if spec.html:
         yield "html", lambda row: any(map(html, texts(row)))
     if spec.script:

@@ -35,6 +35,20 @@ def test_a_filter_that_leaves_nothing_is_an_error(tmp_path: Path) -> None:
         load_data(load_recipe(str(recipe(tmp_path)), more), None, lambda _: None)
 
 
+def test_pairs_that_are_nearly_the_same_on_both_sides_are_dropped(tmp_path: Path) -> None:
+    nearly = {
+        "src": "he kept the old green door locked all night long",
+        "tgt": "He kept the old green door locked all night yaar",
+    }
+    apart = {"src": "the green door", "tgt": "green darwaza"}
+    path = write(tmp_path / "t.jsonl", [nearly, apart, {"src": "x y", "tgt": "x y"}])
+    said: list[str] = []
+    more = [f"data.train={path}", "data.transforms=[{filter: {overlap: 0.7}}]"]
+    data = load_data(load_recipe(str(recipe(tmp_path)), more), None, said.append)
+    assert [row.target for row in data.train[0]] == ["green darwaza"]
+    assert any("overlap 2" in line for line in said)
+
+
 def test_back_translation_makes_sources_for_targets(pair_model: Path, tmp_path: Path) -> None:
     mono = tmp_path / "mono.txt"
     mono.write_text("the cat\n\nthe big dog\n", encoding="utf-8")
