@@ -47,8 +47,8 @@ def apply(
     """The pairs that ``spec`` keeps, in their order, and how many were dropped for each reason.
 
     A pair counts under its first reason, in this order: shortest, longest, ratio, copies, overlap, html, script,
-    duplicates, lang. Reasons that dropped none are left out. A missing target is a side without words, unless no row has a target:
-    then there is only one side. ``identify`` is needed for ``lang``; InputError where it is not there.
+    duplicates, lang. Reasons that dropped none are left out. A missing target is a side without words, unless no row
+    has a target: then there is only one side. ``identify`` is needed for ``lang``; InputError where it is not there.
     """
     if spec.lang and identify is None:
         raise InputError("`filter: {lang: true}` needs a model that names languages", "none ships here: leave it out")
