@@ -14,6 +14,7 @@ from toy import TINY, write_toy
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # for models this small more threads only wait for each other
 os.environ.pop("NLPKIT_DATA_DIR", None)
 
 ROOT = Path(__file__).parent.parent
