@@ -63,7 +63,7 @@ def paired_permutation(
 
 
 def paired(
-    ours: Array, theirs: Array, statistic: Callable[[Array], Array], permutations: int = RESAMPLES
+    ours: Array, theirs: Array, statistic: Callable[[Array], Array], permutations: int | None = None
 ) -> dict[str, float]:
     """Gain of one system over another on the same rows, from the counts of each, (rows, n).
 
@@ -78,9 +78,10 @@ def paired(
         return found
 
     low, high = interval(both, gain)
+    more = {} if permutations is None else {"resamples": permutations}
     return {
         "difference": float(gain(both.sum(0)[None].astype(float))[0]),
         "low": low,
         "high": high,
-        "p": paired_permutation(theirs, ours, statistic, permutations),
+        "p": paired_permutation(theirs, ours, statistic, **more),
     }
