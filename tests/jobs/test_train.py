@@ -322,5 +322,5 @@ def test_a_language_of_dev_that_the_model_has_no_tag_for_is_found_before_the_fir
 
 
 def test_a_translation_model_is_no_encoder_to_begin_from(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is a model for translate of the kind marian, an encoder of transformers"):
+    with pytest.raises(InputError, match="is a model for translate of the kind nlpkit-rnn, an encoder of transformers"):
         dry_run(recipe(tmp_path, f"model.base={places.model('translate')}"))
