@@ -129,16 +129,18 @@ def _write(row: PairRow, more: dict[str, Any]) -> None:
 
 def _backtranslate(model: str | None, rows: Iterator[PairRow], given: dict[str, Any]) -> None:
     """Mixed texts as they are, with sources that a reverse model writes."""
-    from nlpkit.config.recipe import Backtranslate
+    from nlpkit.config.recipe import Backtranslate, Codemix
     from nlpkit.jobs.backtranslation import Reverse
     from nlpkit.jobs.codemix import left_out
     from nlpkit.jobs.signals import Signals
 
     if model is None:
         raise InputError("backtranslate needs a model that reads mixed text", "--model FOLDER")
-    for name in ("lexicon", "vectors", "learn", "steps"):
-        if given[name]:
-            raise InputError(f"--{name} says nothing to --method backtranslate", "leave it out")
+    usual = {name: field.default for name, field in Codemix.model_fields.items()}
+    for name, value in given.items():
+        if name != "method" and value and value != usual.get(name):
+            option = name.replace("_", "-")
+            raise InputError(f"--{option} says nothing to --method backtranslate", "leave it out")
     count = 0
     with Signals() as signals:
         reverse = Reverse(Backtranslate(model=model, tag=False), stderr.say)

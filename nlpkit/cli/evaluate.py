@@ -105,10 +105,10 @@ def evaluate(
         for option, value in single.items():
             if value:
                 raise InputError(f"{option} is for one model on one card or file", "leave it out")
-        figures = many.table(models, cards, golds, task, wanted)
+        figures = many.table(models, cards, golds, task, limit[0] if limit else None, wanted)
         many.show(figures, to, as_json)
         if limit is not None:
-            many.hold(figures, *limit)
+            many.hold(figures, limit[1])
         return
     if to != "text":
         raise InputError("--to is for a table of models", "--json, or nlpkit score METRIC --to")

@@ -63,9 +63,14 @@ def suits(judge: Any, task: str, by: str | None, scheme: str | None) -> None:
 
 
 def table(
-    models: Sequence[str], cards: Sequence[str], golds: Sequence[str], task: str | None, wanted: Wanted
+    models: Sequence[str],
+    cards: Sequence[str],
+    golds: Sequence[str],
+    task: str | None,
+    limit: str | None,
+    wanted: Wanted,
 ) -> dict[str, Any]:
-    """Scores of models on cards or files."""
+    """Scores of models on cards or files; ``limit`` is the metric that is to be held."""
     from nlpkit.jobs import evaluate as job
     from nlpkit.jobs import model_table
     from nlpkit.jobs.leaks import Leaks
@@ -80,6 +85,8 @@ def table(
         task, judge = str(first.info["task"]), first.task
         model_table.look(models[1:], task)  # before hours are spent
         suits(judge, task, wanted.by, wanted.scheme)
+        if limit is not None and limit != judge.main_metric:
+            raise InputError(f"--fail-under: the table has no `{limit}`", f"the metric is {judge.main_metric}")
         if wanted.by == judge.unit:
             raise InputError(
                 f"--by {wanted.by} is for one model on one card or file", "nlpkit evaluate MODEL --card NAME"
@@ -110,11 +117,10 @@ def show(figures: dict[str, Any], to: str, as_json: bool) -> None:
     print_lines([*tables.render(*model_table.cells(figures), to), *tables.notes(model_table.notes(figures), to)])
 
 
-def hold(figures: dict[str, Any], name: str, least: float) -> None:
+def hold(figures: dict[str, Any], least: float) -> None:
     """Raise CheckFailed where a model is under the limit on some rows."""
-    if name != figures["metric"]:
-        raise InputError(f"--fail-under: the table has no `{name}`", f"the metric is {figures['metric']}")
     for one in figures["models"]:
         for where, entry in one["scores"].items():
             if entry["value"] is not None and entry["value"] < least:
-                raise CheckFailed(f"{name} of `{one['model']}` on {where} is {entry['value']:.4f}, under {least}")
+                what = f"{figures['metric']} of `{one['model']}` on {where}"
+                raise CheckFailed(f"{what} is {entry['value']:.4f}, under {least}")

@@ -64,7 +64,7 @@ class Stderr:
 
 
 stderr = Stderr()
-_NUMBER = re.compile(r"-|[+-]?[0-9]+(\.[0-9]+)?\*?")
+_NUMBER = re.compile(r"(-|[+-]?[0-9]+(\.[0-9]+)?\*?( ± [0-9.]+)?)?")
 
 
 def print_json(data: Any) -> None:
@@ -81,14 +81,17 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
     """Columns parted by two blanks, each as wide as its widest cell; numbers to the right."""
     cells = [[cell(value) for value in row] for row in rows]
     widths = [max(len(row[i]) for row in [list(head), *cells]) for i in range(len(head))]
-    numeric = [
-        any(_number(row[i]) for row in cells) and all(_number(row[i] or "0") for row in cells) for i in range(len(head))
-    ]
+    right = numeric(cells, len(head))
 
     def line(row: Sequence[str]) -> str:
-        return "  ".join(c.rjust(w) if n else c.ljust(w) for c, w, n in zip(row, widths, numeric, strict=True)).rstrip()
+        return "  ".join(c.rjust(w) if n else c.ljust(w) for c, w, n in zip(row, widths, right, strict=True)).rstrip()
 
     return [line(head), *(line(row) for row in cells)]
+
+
+def numeric(cells: Sequence[Sequence[str]], columns: int) -> list[bool]:
+    """Of each column whether it holds numbers, and nothing else but empty cells."""
+    return [any(row[at] for row in cells) and all(_NUMBER.fullmatch(row[at]) for row in cells) for at in range(columns)]
 
 
 def cell(value: Any) -> str:
@@ -105,12 +108,6 @@ def _escaped(char: str) -> str:
     return char.encode("unicode_escape").decode()
 
 
-def _number(text: str) -> bool:
-    return bool(_NUMBER.fullmatch(text))
-
-
 def printable(text: str) -> str:
     """Control characters as escapes: a message must not move the cursor."""
-    return "".join(
-        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode() for char in text
-    )
+    return "".join(char if char.isprintable() or char in "\n\t" else _escaped(char) for char in text)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
 
 from nlpkit.cli import options
-from nlpkit.cli.streams import cell, table
+from nlpkit.cli.streams import cell, numeric, table
 
 FORMATS = ("text", "md", "csv", "latex")
 To = Annotated[str, typer.Option("--to", help="Table as text, md, csv or latex (booktabs).")]
@@ -21,7 +20,6 @@ _LATEX = {
     ">": r"\textgreater{}", "|": r"\textbar{}",
     **{char: f"\\{char}" for char in "&%$#_{}"},
 }  # fmt: skip
-_NUMBER = re.compile(r"[+-]?[0-9][0-9.,]*[%*]?( ± [0-9.]+)?")
 
 
 def check(to: str) -> str:
@@ -57,8 +55,7 @@ def _markdown(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _latex(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
-    numbers = [bool(body) and all(_NUMBER.fullmatch(row[at]) or not row[at] for row in body) for at in range(len(head))]
-    columns = "".join("r" if number else "l" for number in numbers)
+    columns = "".join("r" if number else "l" for number in numeric(body, len(head)))
 
     def line(row: Sequence[str]) -> str:
         return " & ".join("".join(_LATEX.get(char, char) for char in cell) for cell in row) + r" \\"

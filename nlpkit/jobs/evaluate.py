@@ -19,6 +19,7 @@ from nlpkit.tasks import named
 from nlpkit.tasks.base import Task
 from nlpkit.tasks.base_pairs import PairTask
 from nlpkit.text import spans
+from nlpkit.text.langcodes import NO_LANGUAGE, UNKNOWN
 from nlpkit.text.normalize import nfc
 
 _TOLD = ("iobes", "bilou")  # schemes that no other is taken for
@@ -127,7 +128,7 @@ def run_model(gold: Gold, predictor: Predictor, poll: Callable[[], None] = lambd
     rows = [predictor.task.prepare(row, predictor.task.options, gold.scheme, gold.mend) for row in gold.rows]
     if predictor.task.head == "texts":
         wanted = {label for row in rows for label in row.labels or ()}
-        if wanted and not wanted & set(predictor.task.labels):
+        if wanted and not wanted & {*predictor.task.labels, UNKNOWN, NO_LANGUAGE}:
             its, ours = (", ".join(sorted(names)[:3]) for names in (predictor.task.labels, wanted))
             raise InputError(f"the model gives other labels ({its}, ...) than `{gold.name}` has ({ours}, ...)")
     return rows, list(predictor(rows, poll=poll))

@@ -51,7 +51,7 @@ def read(
     kind = named(task).head
     fmt = fmt or formats.guess(path, "text" if kind == "texts" else formats.DEFAULT[kind], kind)
     if fmt == "text" and kind == "texts":
-        return Gold(_lines(path, say, what), "auto", False, path)
+        return Gold(_lines(path, say, what), "auto", mend=False, name=path)
     fmt = formats.DEFAULT[kind] if fmt == "text" else fmt
     if path == "-":
         raise InputError(f"{fmt} is not read from stdin here", "name a file; labels, one a line, come from stdin too")
@@ -61,21 +61,20 @@ def read(
 
 def _lines(path: str, say: Say, what: str) -> list[Row]:
     """A row for each line, which holds its labels and nothing else; an empty guess is an answer not given."""
-    report = Strictly()
+    report, where = Strictly(), "<stdin>" if path == "-" else path
     rows: list[Row] = []
     for number, text in read_lines(path, report):
         if "\t" in text:
-            where = "<stdin>" if path == "-" else path
             raise InputError(f"{where}:{number}: a label holds a tab", "is it a table? --from tsv")
         parts = tuple(part.strip() for part in text.split(BAR) if part.strip())
         rows.append(TextRow(str(number), "", parts if parts or what == "gold" else None, line=number))
     for note in report.summary():
         say(f"note: {note}")
     if not rows:
-        raise InputError(f"no lines in `{'<stdin>' if path == '-' else path}`", "is it the right file?")
+        raise InputError(f"no lines in `{where}`", "is it the right file?")
     blank = next((row for row in rows if row.labels is not None and not row.labels), None)
     if blank is not None and all(len(row.labels or ()) < 2 for row in rows):
-        raise InputError(f"{path}:{blank.line}: no label", "right answers have one each; several are parted by |")
+        raise InputError(f"{where}:{blank.line}: no label", "right answers have one each; several are parted by |")
     return rows
 
 

@@ -37,9 +37,9 @@ def pairs(counts: Sequence[Array], statistic: Callable[[Array], Array]) -> list[
     return found
 
 
-def best(values: Sequence[float], compared: Sequence[dict[str, Any]], *, higher: bool = True) -> int | None:
+def best(values: Sequence[float], compared: Sequence[dict[str, Any]]) -> int | None:
     """The number of the system that beats each other one by more than chance (``p_holm``); None where none does."""
-    top = max(range(len(values)), key=lambda at: values[at] if higher else -values[at])
+    top = max(range(len(values)), key=values.__getitem__)
     tests = [entry["p_holm"] for entry in compared if top in (entry["first"], entry["second"])]
     return top if tests and max(tests) < SURE else None
 

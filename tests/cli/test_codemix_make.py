@@ -177,6 +177,7 @@ def test_mixed_text_gets_sources_from_a_reverse_model(cli: Cli, pair_model: Path
     [
         ([], "backtranslate needs a model that reads mixed text"),
         (["--model", "M", "--steps"], "--steps says nothing to --method backtranslate"),
+        (["--model", "M", "--least-cmi", "5"], "--least-cmi says nothing to --method backtranslate"),
         (["--model", "nowhere"], "no model folder `nowhere`"),
         (["--model", "M", "--column", "tgt=b"], "the targets are in spa"),
     ],

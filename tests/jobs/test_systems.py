@@ -37,11 +37,6 @@ def test_the_best_must_beat_every_other() -> None:
     assert systems.best([0.9], []) is None
 
 
-def test_lower_may_be_better() -> None:
-    pairs = systems.pairs([counts(50), counts(90)], accuracy_of)
-    assert systems.best([0.5, 0.9], pairs, higher=False) == 0
-
-
 def test_many_systems_get_enough_permutations_to_tell_them_apart() -> None:
     """A thousand permutations have no p under 1/1001, which 66 pairs make 0.066."""
     several = [counts(right) for right in (99, *range(10, 21))]
