@@ -120,6 +120,8 @@ def recipes() -> str:
         "Transform",
         "Filter",
         "Backtranslate",
+        "Translate",
+        "Codemix",
         "Decoding",
         "Evaluate",
     ):

@@ -130,9 +130,9 @@ def _write(row: PairRow, more: dict[str, Any]) -> None:
 def _backtranslate(model: str | None, rows: Iterator[PairRow], given: dict[str, Any]) -> None:
     """Mixed texts as they are, with sources that a reverse model writes."""
     from nlpkit.config.recipe import Backtranslate, Codemix
-    from nlpkit.jobs.backtranslation import Reverse
     from nlpkit.jobs.codemix import left_out
     from nlpkit.jobs.signals import Signals
+    from nlpkit.jobs.written import Writer
 
     if model is None:
         raise InputError("backtranslate needs a model that reads mixed text", "--model FOLDER")
@@ -143,7 +143,7 @@ def _backtranslate(model: str | None, rows: Iterator[PairRow], given: dict[str, 
             raise InputError(f"--{option} says nothing to --method backtranslate", "leave it out")
     count = 0
     with Signals() as signals:
-        reverse = Reverse(Backtranslate(model=model, tag=False), stderr.say)
+        reverse = Writer(Backtranslate(model=model, tag=False), stderr.say)
         for row in reverse(signals.waiting(rows), signals.poll):
             count += 1
             _write(row, {"method": "backtranslate"})

@@ -47,12 +47,22 @@ class Filter(Strict):
         return self
 
 
-class Backtranslate(Strict):
+class Written(Strict):
+    """What a model that writes one side of pairs is told."""
+
+    model: str = Field(description="folder of the model")
+    tag: bool = Field(
+        True, description="`<bt>` or `<ft>` before the source of each pair that was made (Caswell et al., 2019)"
+    )
+    decoding: Decoding = Field(Decoding(), description="how the model chooses; {sample: true} varies more")
+
+
+class Backtranslate(Written):
     """New sources for the targets, written by a model that translates the other way (Sennrich et al., 2016)."""
 
-    model: str = Field(description="folder of the reverse model")
-    tag: bool = Field(True, description="`<bt>` before each source that was made (Caswell et al., 2019)")
-    decoding: Decoding = Field(Decoding(), description="how the reverse model chooses; {sample: true} varies more")
+
+class Translate(Written):
+    """New targets for the texts, written by another model, from which this one learns (Kim and Rush, 2016)."""
 
 
 class Codemix(Strict):
@@ -112,6 +122,9 @@ class Transform(Strict):
     filter: Filter | None = Field(None, description="drop pairs")
     backtranslate: Backtranslate | None = Field(
         None, description="have a model write the sources; the targets, or the texts of a file of one language, stay"
+    )
+    translate: Translate | None = Field(
+        None, description="have a model write the targets; the texts, or those of a file of one language, stay"
     )
     codemix: Codemix | None = Field(None, description="make code-mixed targets")
 

@@ -12,9 +12,9 @@ from nlpkit.data import filters
 from nlpkit.data.load import located
 from nlpkit.data.rows import PairRow, Row
 from nlpkit.errors import InputError, counted
-from nlpkit.jobs.backtranslation import Reverse
 from nlpkit.jobs.codemix import Maker, learned_from, left_out
 from nlpkit.jobs.rundir import Say
+from nlpkit.jobs.written import Writer
 
 MIXED = "<cm>"  # stands before a source whose target was mixed by a rule
 
@@ -54,11 +54,11 @@ def _one(rows: list[Row], transform: Transform, data_dir: Path | None, say: Say)
             made = [replace(row, text=f"{MIXED} {row.text}") for row in made]
         say(f"codemix: {counted(len(made), 'sentence')} of {len(rows)} by {spec.method}{maker.told()}")
         return made
-    assert transform.backtranslate is not None
-    reverse = Reverse(transform.backtranslate, say)
-    pairs: list[Row] = list(reverse(rows))
-    name = Path(transform.backtranslate.model).name
-    say(f"backtranslate: {counted(len(pairs), 'pair')} of {counted(len(rows), 'text')} by `{name}`")
+    what = "backtranslate" if transform.backtranslate else "translate"
+    written = transform.backtranslate or transform.translate
+    assert written is not None
+    pairs: list[Row] = list(Writer(written, say)(rows))
+    say(f"{what}: {counted(len(pairs), 'pair')} of {counted(len(rows), 'text')} by `{Path(written.model).name}`")
     return pairs
 
 

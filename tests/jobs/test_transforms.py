@@ -64,6 +64,26 @@ def test_back_translation_makes_sources_for_targets(pair_model: Path, tmp_path: 
     assert any("2 pairs of 3 texts" in line for line in said)
 
 
+def test_another_model_writes_targets(pair_model: Path, tmp_path: Path) -> None:
+    mono = write(tmp_path / "mono.jsonl", [{"src": "the cat", "tgt": "old"}, {"src": "the big dog", "tgt": "older"}])
+    said: list[str] = []
+    more = [f"data.train={mono}", f"data.transforms=[{{translate: {{model: {pair_model}}}}}]"]
+    data = load_data(load_recipe(str(recipe(tmp_path)), more), None, said.append)
+    assert [(row.text, row.target) for row in data.train[0]] == [
+        ("<ft> the cat", "le chat"),
+        ("<ft> the big dog", "le grand chien"),
+    ]
+    assert {(row.lang, row.target_lang) for row in data.train[0]} == {("eng", "fra")}
+    assert any(line.startswith("translate: 2 pairs of 2 texts") for line in said)
+
+
+def test_a_model_that_does_not_read_the_texts_writes_no_targets(pair_model: Path, tmp_path: Path) -> None:
+    rows = write(tmp_path / "t.jsonl", [{"src": "le chat", "tgt": "the cat", "src_lang": "fra", "tgt_lang": "eng"}])
+    more = [f"data.train={rows}", f"data.transforms=[{{translate: {{model: {pair_model}}}}}]"]
+    with pytest.raises(InputError, match=r"translate: .* reads eng_Latn, the texts are in fra"):
+        load_data(load_recipe(str(recipe(tmp_path)), more), None, lambda _: None)
+
+
 def test_the_mean_of_the_last_weights(tmp_path: Path) -> None:
     """A stage that ends with a mean keeps as many checkpoints as it needs, and tells the same after a resume."""
     from nlpkit.jobs.train import train

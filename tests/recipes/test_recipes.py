@@ -187,26 +187,30 @@ def tiny_pairs(name: str) -> list[str]:
     return changes
 
 
-def reversed_by(name: str, model: Path) -> list[str]:
-    """Overrides that name the reverse model where a recipe back-translates."""
-    return [
-        f"stages.{number}.data.{at}.transforms.{place}.backtranslate.model={model}"
-        for number, stage in enumerate(load_recipe(name).stages)
-        for at, source in enumerate(stage.data)
-        for place, transform in enumerate(source.transforms)
-        if transform.backtranslate
-    ]
+def written_by(name: str, models: dict[str, Path]) -> list[str]:
+    """Overrides that name a small model where a recipe has one write a side of its pairs."""
+    changes = []
+    for number, stage in enumerate(load_recipe(name).stages):
+        for at, source in enumerate(stage.data):
+            for place, transform in enumerate(source.transforms):
+                for key in ("backtranslate", "translate"):
+                    if spec := getattr(transform, key):
+                        model = models[Path(spec.model).parent.name]
+                        changes.append(f"stages.{number}.data.{at}.transforms.{place}.{key}.model={model}")
+    return changes
 
 
 @pytest.fixture(scope="session")
-def reverse(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that translates from Hinglish, badly."""
-    folder = tmp_path_factory.mktemp("reverse")
-    name = "translate/hinglish_en"
-    recipe = load_recipe(name, [*tiny_pairs(name), "precision=fp32", "stages.0.steps=2"])
-    for card in cards_of(recipe):
-        write_card_data(card, folder / "data", spans=False)
-    return train(recipe, folder / "run", data_dir=folder / "data")
+def writers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Models that translate from Hinglish and into it, badly."""
+    models = {}
+    for short in ("hinglish_en", "en_hinglish_lstm"):
+        folder, name = tmp_path_factory.mktemp(short), f"translate/{short}"
+        recipe = load_recipe(name, [*tiny_pairs(name), "precision=fp32", "stages.0.steps=2"])
+        for card in cards_of(recipe):
+            write_card_data(card, folder / "data", spans=False)
+        models[short] = train(recipe, folder / "run", data_dir=folder / "data")
+    return models
 
 
 def cards_of(recipe: Recipe) -> list[Card]:
@@ -244,11 +248,11 @@ def test_the_comment_of_a_shipped_recipe_shows_a_command_that_names_it(name: str
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_shipped_recipe_runs(name: str, reverse: Path, tmp_path: Path) -> None:
+def test_a_shipped_recipe_runs(name: str, writers: dict[str, Path], tmp_path: Path) -> None:
     numbers = range(len(load_recipe(name).stages))
     steps = [f"stages.{number}.{key}" for number in numbers for key in ("steps=2", "epochs=null")]
     pairs = named(load_recipe(name).task).head == "pairs"
-    tiny = [*tiny_pairs(name), *reversed_by(name, reverse)] if pairs else ["model.scratch.arch=bert", *TINY]
+    tiny = [*tiny_pairs(name), *written_by(name, writers)] if pairs else ["model.scratch.arch=bert", *TINY]
     recipe = load_recipe(name, [*tiny, "precision=fp32", *steps])
     data = tmp_path / "data"
     used = cards_of(recipe)

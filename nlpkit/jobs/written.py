@@ -1,0 +1,71 @@
+"""Pairs of which a model writes one side."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from nlpkit.config.recipe import Backtranslate, Translate
+from nlpkit.data.rows import PairRow
+from nlpkit.errors import InputError
+from nlpkit.jobs.predict import Predictor
+from nlpkit.jobs.rundir import Say
+from nlpkit.text.langcodes import code_of
+
+SOURCE_TAG, TARGET_TAG = "<bt>", "<ft>"  # stand before the source of a pair whose source, or target, a model wrote
+
+
+class Writer:
+    """Makes pairs by a model that writes their sources (Backtranslate) or targets.
+
+    ``dropped`` counts texts that gave none.
+    """
+
+    def __init__(self, spec: Backtranslate | Translate, say: Say) -> None:
+        self.spec, self.dropped = spec, 0
+        self._backwards = isinstance(spec, Backtranslate)
+        self._model = Predictor(
+            str(Path(spec.model)), task="translate", decoding=lambda _: spec.decoding, engine="auto", say=say
+        )
+        known = [self._model.info.get(name) or [] for name in ("languages", "target_languages")]
+        self._from, self._to = (names[0] if len(names) == 1 else "" for names in known)
+        self._reads = {code_of(name) or name for name in known[0]}
+
+    def __call__(self, rows: Iterable[PairRow], poll: Callable[[], None] = lambda: None) -> Iterator[PairRow]:
+        """A pair for each row. The model gets its text; backwards its target, or the text of a row that has no target.
+
+        Rows are read as a stream. Raises InputError at the first row if the model does not read its language.
+        """
+        waiting: deque[PairRow] = deque()
+
+        def asked() -> Iterator[PairRow]:
+            for row in rows:
+                turned = self._backwards and row.target is not None
+                text, langs = (row.target, (row.target_lang, row.lang)) if turned else (row.text, (row.lang, ""))
+                self._check(langs[0])
+                waiting.append(row)
+                yield PairRow(row.id, text or "", None, *langs, line=row.line)
+
+        for answer in self._model(asked(), poll=poll):
+            row = waiting.popleft()
+            if not answer.text.strip() or not (answer.target or "").strip():
+                self.dropped += 1
+                continue
+            sides = (answer.text, answer.lang or self._from), (answer.target, answer.target_lang or self._to)
+            (text, lang), (target, target_lang) = reversed(sides) if self._backwards else sides
+            if self.spec.tag:
+                text = f"{SOURCE_TAG if self._backwards else TARGET_TAG} {text}"
+            yield replace(row, text=text, target=target, references=(), lang=lang, target_lang=target_lang)
+
+    def _check(self, lang: str) -> None:
+        """The language of the first text that names one."""
+        if lang and self._reads and (code_of(lang) or lang) not in self._reads:
+            name, side = ("backtranslate", "targets") if self._backwards else ("translate", "texts")
+            raise InputError(
+                f"{name}: `{self.spec.model}` reads {', '.join(sorted(self._reads))}, the {side} are in {lang}",
+                "name a model that translates the other way",
+            )
+        if lang:
+            self._reads = set()
