@@ -49,7 +49,7 @@ def test_one_after_the_other_until_the_rate_is_reached() -> None:
     half = substitute("It was so good!", TABLE, random.Random(0), rate=0.34, order="score")
     assert half is not None
     assert (half.text, half.languages[:2]) == ("ye was so good!", [SECOND, FIRST])
-    assert substitute("nothing here", TABLE, random.Random(0)) is None
+    assert substitute("nothing here", TABLE, random.Random(0), rate=1.0) is None
 
 
 def test_rare_words_first_and_draws_with_a_temperature() -> None:
@@ -58,7 +58,9 @@ def test_rare_words_first_and_draws_with_a_temperature() -> None:
     )
     assert rare is not None
     assert rare.text == "it was achchha"
-    drawn = {substitute("it", {"it": TABLE["it"]}, random.Random(seed), temperature=2.0).text for seed in range(30)}  # type: ignore[union-attr]
+    drawn = {
+        substitute("it", {"it": TABLE["it"]}, random.Random(seed), rate=1.0, temperature=2.0).text for seed in range(30)
+    }  # type: ignore[union-attr]
     assert drawn == {"ye", "vah"}
 
 
