@@ -55,7 +55,9 @@ def make(
     ] = None,
     longest: Annotated[int, typer.Option(min=1, max=3, help="Most words replaced at once (cmdr).")] = 1,
     rate: Annotated[float, typer.Option(min=0.01, max=1, help="Share of what can be replaced that is.")] = 0.78,
-    order: Annotated[str, typer.Option(help="What is replaced first (cmdr): random, freq, score.")] = "random",
+    order: Annotated[
+        str, typer.Option(help="What is replaced first (cmdr): random, freq (rare words), score.")
+    ] = "random",
     temperature: Annotated[float, typer.Option(min=0, help="Draw among translations; 0: the best one.")] = 0.0,
     script: Annotated[str, typer.Option(help="roman, typed (spelled as many people do), or native.")] = "roman",
     least_cmi: Annotated[float, typer.Option(min=0, max=100, help="Drop sentences mixed less.")] = 0.0,
@@ -102,8 +104,8 @@ def make(
     if model is not None:
         raise InputError("--model is for --method backtranslate", "leave it out")
     spec = made(Codemix, given)
-    told = spec.lexicon is not None or spec.vectors is not None or spec.method == "romanize" or spec.learn
-    if not told and (not files or "-" in files):
+    told = spec.lexicon is not None or spec.vectors is not None or spec.method == "romanize"
+    if not spec.learn and (not told or spec.order == "freq") and (not files or "-" in files):
         raise InputError(
             "stdin cannot be read twice, to learn from it and to mix it", "--learn FILE, or --lexicon FILE"
         )

@@ -87,7 +87,10 @@ class Codemix(Strict):
     )
     longest: int = Field(1, ge=1, le=3, description="cmdr: most words of a phrase that is replaced at once")
     rate: float = Field(0.78, gt=0, le=1, description="share of what can be replaced that is")
-    order: Literal["random", "freq", "score"] = Field("random", description="cmdr: what is replaced first")
+    order: Literal["random", "freq", "score"] = Field(
+        "random",
+        description="cmdr: what is replaced first: anything, what is rarest in the texts, the surest translation",
+    )
     temperature: float = Field(0.0, ge=0, description="cmdr, lexical: draw among translations; 0: the best one")
     script: Literal["roman", "typed", "native"] = Field(
         "roman",

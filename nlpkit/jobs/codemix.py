@@ -55,11 +55,15 @@ class Maker:
         self.spec, self.dropped = spec, Counter[str]()
         self.left, self._steps = 0, steps
         self.table: mixing.Table = {}
+        self.counts: Counter[str] = Counter()  # how often each n-gram of the table occurs, where rare ones come first
         self.aligner: Aligner | None = None
         if spec.method in ("cmdr", "lexical"):
             self.table = self._table(pairs, say)
             if not self.table:
                 raise InputError("there are no translations to mix in", "a larger lexicon, or more pairs to learn from")
+            if spec.order == "freq":
+                for row in itertools.islice(pairs(), _MOST):
+                    self.counts.update(mixing.grams(row.text, self.table, spec.longest))
         elif spec.method in ("align", "ec"):
             words = _words(pairs())
             if not words:
@@ -134,7 +138,7 @@ class Maker:
         if spec.method in ("cmdr", "lexical"):
             return mixing.substitute(
                 row.text, self.table, dice, longest=spec.longest, rate=spec.rate, order=spec.order,
-                temperature=spec.temperature, steps=self._steps,
+                rarity=lambda gram: -self.counts[gram], temperature=spec.temperature, steps=self._steps,
             )  # fmt: skip
         if spec.method == "romanize":
             return mixing.alone(target)

@@ -116,6 +116,11 @@ def substitute(
     return result
 
 
+def grams(text: str, table: Table, longest: int) -> list[str]:
+    """The words and phrases of a text that ``substitute`` can replace, in lower case."""
+    return [gram for _, _, gram in _spans(cut(text), table, longest)]
+
+
 def _spans(words: Sequence[Word], table: Table, longest: int) -> list[tuple[int, int, str]]:
     """(start, words, n-gram) of what can be replaced, none overlapping a longer or earlier one."""
     taken = [not word.plain for word in words]

@@ -66,6 +66,16 @@ def test_script_steps_and_limits(cli: Cli, pairs: Path, lexicon: Path) -> None:
     assert 0 < len(some.out.splitlines()) < len(native)
 
 
+def test_rare_words_first(cli: Cli, lexicon: Path, tmp_path: Path) -> None:
+    lexicon.write_text("film\tchitra\ngood\tachchha\n", encoding="utf-8")
+    text = tmp_path / "t.txt"
+    text.write_text("film good\n" + "film\n" * 3, encoding="utf-8")
+    common = ["codemix", "make", "--lexicon", str(lexicon), "--rate", "0.1", "--order", "freq"]
+    assert json.loads(cli(*common, str(text)).out.splitlines()[0])["tgt"] == "film achchha"
+    found = cli(*common, stdin=b"film good\n")
+    assert (found.code, "stdin cannot be read twice" in found.err) == (2, True)
+
+
 def test_text_from_stdin_is_mixed_with_a_lexicon(cli: Cli, lexicon: Path) -> None:
     text = b"This film is good!\r\n\nNothing known\n" + b"caf\xe9 film\n"
     found = cli("codemix", "make", "--lexicon", str(lexicon), stdin=text)
