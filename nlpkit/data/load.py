@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -234,6 +234,11 @@ def _chosen(found: Iterator[Row], source: Source) -> list[Row]:
     return _rename(rows, source.rename) if source.rename else rows
 
 
+def counts(found: Sequence[Row]) -> dict[str, int]:
+    """How many rows, and words of their texts, a source gives: for the record of a run."""
+    return {"rows": len(found), "tokens": sum(len(row.tokens) for row in found)}
+
+
 def rows(source: Source, data_dir: Path | None = None, report: Report | None = None, kind: str = "tokens") -> Loaded:
     """Load a source of rows of ``kind`` whole."""
     strictly = report or Strictly()
@@ -276,8 +281,7 @@ def rows(source: Source, data_dir: Path | None = None, report: Report | None = N
     record: dict[str, Any] = {
         **source.model_dump(mode="json", exclude_none=True, exclude_defaults=True),
         "format": fmt,
-        "rows": len(found),
-        "tokens": sum(len(row.tokens) for row in found),
+        **counts(found),
         "sha256": {name: sha256(Path(path)) for name, path in zip(_names(files), files, strict=True)},
     }
     if source.card is not None:

@@ -172,7 +172,7 @@ def load_data(recipe: Recipe, data_dir: Path | None, say: Say) -> Data:
             if note not in said:
                 said.add(note)
                 say(f"note: {note}")
-        record = {"use": use, **loaded.record, "rows": len(loaded.rows)}
+        record = {"use": use, **loaded.record, **load.counts(loaded.rows)}
         if task.spans:
             if scheme == "auto":
                 scheme = detect(row.tags for row in loaded.rows if row.tags)

@@ -47,6 +47,7 @@ def test_pairs_that_are_nearly_the_same_on_both_sides_are_dropped(tmp_path: Path
     data = load_data(load_recipe(str(recipe(tmp_path)), more), None, said.append)
     assert [row.target for row in data.train[0]] == ["green darwaza"]
     assert any("overlap 2" in line for line in said)
+    assert (data.record[0]["rows"], data.record[0]["tokens"]) == (1, 3)  # of what is learned from
 
 
 def test_back_translation_makes_sources_for_targets(pair_model: Path, tmp_path: Path) -> None:
