@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -28,6 +29,7 @@ _HELP = """Make code-mixed text, and measure how texts mix languages.
 nlpkit codemix make pairs.tsv --method align > mixed.jsonl
 nlpkit codemix stats mixed.jsonl --compare real.jsonl
 """
+_METHODS = ("cmdr", "lexical", "align", "ec", "romanize", "backtranslate")
 app = typer.Typer(help=_HELP, no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -79,13 +81,16 @@ def make(
     from nlpkit.config.explain import made
     from nlpkit.config.recipe import Codemix
     from nlpkit.data import formats
-    from nlpkit.jobs.codemix import Maker, learned_from
+    from nlpkit.jobs.codemix import Maker, learns_from_rows
     from nlpkit.jobs.predict import read_inputs
     from nlpkit.jobs.signals import Signals
     from nlpkit.text.langcodes import UNIVERSAL
 
     stderr.quiet = quiet
     options.choice(read or "text", formats.READ["pairs"], "--from")
+    options.choice(method, _METHODS, "--method")
+    if vectors and len(vectors) != 2:
+        raise InputError("--vectors names one file of each language", "--vectors ENGLISH --vectors HINDI")
     given = {
         "method": method, "lexicon": lexicon, "vectors": vectors or None, "learn": learn or [], "longest": longest,
         "rate": rate, "order": order, "temperature": temperature, "script": script, "least_cmi": least_cmi,
@@ -99,20 +104,26 @@ def make(
         return (row if row.target_lang else replace(row, target_lang=target_lang) for row in found)
 
     if method == "backtranslate":
-        _backtranslate(model, rows(), {**given, "steps": steps})
+        _backtranslate(model, rows(), {**given, "steps": steps, "lang": lang, "target_lang": target_lang})
         return
     if model is not None:
         raise InputError("--model is for --method backtranslate", "leave it out")
+    if lang == target_lang:
+        raise InputError(f"--lang and --target-lang are both {lang}", "name the two languages")
+    if steps and method not in ("cmdr", "lexical"):
+        raise InputError(f"the method {method} has no steps", "leave --steps out")
     spec = made(Codemix, given)
-    told = spec.lexicon is not None or spec.vectors is not None or spec.method == "romanize"
-    if not spec.learn and (not told or spec.order == "freq") and (not files or "-" in files):
+    if learns_from_rows(spec) and (not files or any(_once(name) for name in files)):
         raise InputError(
-            "stdin cannot be read twice, to learn from it and to mix it", "--learn FILE, or --lexicon FILE"
+            "stdin or a pipe cannot be read twice, to learn from it and to mix it",
+            "name files" if spec.order == "freq" else "--learn FILE, or --lexicon FILE",
         )
     count = 0
     with Signals() as signals:
-        maker = Maker(spec, lambda: learned_from(spec, rows()), stderr.say, steps=steps)
-        for mixed in maker(signals.waiting(rows())):
+        found = signals.waiting(rows())
+        first = next(found, None)
+        maker = Maker(spec, rows, first, stderr.say, steps=steps)
+        for mixed in maker(itertools.chain([] if first is None else [first], found)):
             count += 1
             more: dict[str, Any] = {
                 "tokens": mixed.words, "langs": [lang or UNIVERSAL for lang in mixed.langs], "method": spec.method
@@ -124,9 +135,18 @@ def make(
 
 def _write(row: PairRow, more: dict[str, Any]) -> None:
     """A pair as an object on a line, with what is known of its making and the row's other columns."""
+    from nlpkit.data.rows import JSON
+
     data = {"id": row.id, "src": row.text, "tgt": row.target, "src_lang": row.lang, "tgt_lang": row.target_lang, **more}
-    rest = {name: value for name, value in row.extra.items() if name not in data and not name.startswith("\0")}
+    rest = json.loads(row.extra[JSON]) if JSON in row.extra else row.extra
+    rest = {name: value for name, value in rest.items() if name not in data and not name.startswith("\0")}
     sys.stdout.write(json.dumps({**data, **rest}, ensure_ascii=False) + "\n")
+
+
+def _once(name: str) -> bool:
+    """Whether a file can be read once only."""
+    path = Path(name)
+    return name == "-" or (path.exists() and not path.is_file() and not path.is_dir())
 
 
 def _backtranslate(model: str | None, rows: Iterator[PairRow], given: dict[str, Any]) -> None:
@@ -139,8 +159,9 @@ def _backtranslate(model: str | None, rows: Iterator[PairRow], given: dict[str, 
     if model is None:
         raise InputError("backtranslate needs a model that reads mixed text", "--model FOLDER")
     usual = {name: field.default for name, field in Codemix.model_fields.items()}
+    usual |= {"steps": False, "lang": "eng", "target_lang": "hin", "method": "backtranslate"}
     for name, value in given.items():
-        if name != "method" and value and value != usual.get(name):
+        if value != usual[name]:
             option = name.replace("_", "-")
             raise InputError(f"--{option} says nothing to --method backtranslate", "leave it out")
     count = 0
@@ -222,10 +243,10 @@ def stats(
     def identifier() -> Identifier:
         from nlpkit.jobs.langid import Identifier
 
-        wanted = only.split(",") if only is not None else []
+        wanted = _parts(only) if only is not None else []
         return Identifier(options.model(model, "langid"), only=wanted, device=device)
 
-    labels = job.Labels(identifier, _renamed(rename), job.NEUTRAL if neutral is None else neutral.split(","))
+    labels = job.Labels(identifier, _renamed(rename), job.NEUTRAL if neutral is None else _parts(neutral))
     with Signals() as signals:
         found = job.lines(signals.waiting(job.rows(paths, read, columns, report)), labels, corpus)
         if words or as_rows:
@@ -240,7 +261,9 @@ def stats(
     if not (words or as_rows):
         _print(corpora, as_json)
     if plots is not None:
-        for path in job.draw(corpora, plots, "stdin" if paths[0] == "-" else Path(paths[0]).name.split(".")[0]):
+        for path in job.draw(
+            corpora, plots, "stdin" if paths[0] == "-" else Path(paths[0]).name.strip(".").split(".")[0]
+        ):
             stderr.say(f"note: `{path}`")
     for line in [*report.summary(), *_notes(labels, corpora, only is not None)]:
         stderr.say(f"note: {line}")
@@ -256,10 +279,14 @@ def _useful(as_json: bool, compare: str | None, by_row: dict[str, bool], paths: 
         raise InputError("stdin can be read once only", "name files for the others")
 
 
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
+
+
 def _renamed(texts: list[str] | None) -> dict[str, str]:
     """``["a=b,c=d"]`` -> ``{"a": "b", "c": "d"}``."""
     found = {}
-    for text in ",".join(texts or []).split(",") if texts else []:
+    for text in _parts(",".join(texts)) if texts else []:
         old, sign, new = text.partition("=")
         if not old or not new or not sign:
             raise InputError(f"`--map {text}` is not LABEL=LABEL", "for example: --map en=eng,hi=hin")

@@ -109,7 +109,11 @@ class Codemix(Strict):
         if self.method not in ("cmdr", "lexical") and (self.lexicon is not None or self.vectors is not None):
             raise ValueError(f"the method {self.method} has no lexicon and no vectors")
         if self.method != "cmdr" and (self.longest != 1 or self.order != "random"):
-            raise ValueError(f"the method {self.method} has no longest and no order")
+            raise ValueError(f"the method {self.method} has no {'longest' if self.longest != 1 else 'order'}")
+        if self.method not in ("cmdr", "lexical") and self.temperature:
+            raise ValueError(f"the method {self.method} has no temperature")
+        if self.method == "romanize" and self.rate != type(self).model_fields["rate"].default:
+            raise ValueError("the method romanize has no rate")
         if self.method == "romanize" and (self.learn or self.script == "native"):
             raise ValueError("the method romanize has no learn, and no script but Latin")
         if self.learn and (self.vectors is not None or (self.lexicon is not None and self.longest == 1)):

@@ -12,14 +12,19 @@ import numpy as np
 
 from nlpkit.data.files import Problem, Strictly, read_lines
 from nlpkit.engine.vectors import read as read_vectors
+from nlpkit.errors import InputError
+from nlpkit.text.normalize import nfc
 
 Table = dict[str, list[tuple[str, float]]]
 _BLOCK = 2048  # rows of a matrix of similarities at once
 
 
 def lexicon(path: str) -> Table:
-    """``word TAB translation|translation``, best first: the score of rank r is 1 / r. Raises InputError."""
-    found: Table = {}
+    """``word TAB translation|translation``, best first: the score of rank r is 1 / r. Raises InputError.
+
+    Words are compared in lower case and NFC; what later lines say of a word ranks after the earlier ones.
+    """
+    said: dict[str, list[str]] = {}
     report = Strictly()
     for number, line in read_lines(path, report):
         if not line.strip():
@@ -29,15 +34,27 @@ def lexicon(path: str) -> Table:
         if not tab or not word.strip() or not choices:
             report(Problem(path, number, "lexicon", "no word and translation", "write WORD, a tab, TRANSLATION|..."))
             continue
-        found[word.strip().lower()] = [(choice, 1 / rank) for rank, choice in enumerate(choices, 1)]
-    return found
+        known = said.setdefault(" ".join(nfc(word).lower().split()), [])
+        known += [choice for choice in choices if choice not in known]
+    return {word: [(choice, 1 / rank) for rank, choice in enumerate(known, 1)] for word, known in said.items()}
 
 
 def from_vectors(source: str, target: str, *, limit: int = 50000, neighbors: int = 5, least: float = 0.3) -> Table:
-    """The nearest words of two files of vectors in one space (word2vec's text format), scored by CSLS."""
+    """The nearest words of two files of vectors in one space (word2vec's text format), scored by CSLS.
+
+    Of a word's forms the one in lower case counts, or else the first. Raises InputError.
+    """
     words, ours = read_vectors(source, limit)
     others, theirs = read_vectors(target, limit)
-    return nearest([word.lower() for word in words], ours, others, theirs, neighbors=neighbors, least=least)
+    if ours.shape[1] != theirs.shape[1]:
+        what = f"`{source}` has {ours.shape[1]} numbers a word, `{target}` {theirs.shape[1]}"
+        raise InputError(what, "take vectors of one space")
+    kept: dict[str, int] = {}
+    for at, word in enumerate(words):
+        low = nfc(word).lower()
+        if low not in kept or (word == low and words[kept[low]] != low):
+            kept[low] = at
+    return nearest(list(kept), ours[list(kept.values())], others, theirs, neighbors=neighbors, least=least)
 
 
 def learned(
@@ -52,11 +69,12 @@ def learned(
     """Translations from vectors of n-grams of both languages in one space, learned from sentences in both.
 
     An n-gram is known by the sentences that it stands in, reduced by SVD (inverted indexing, Søgaard et al., 2015);
-    those that stand in fewer than ``count`` are left out.
+    those that stand in fewer than ``count`` are left out. The order of the pairs says nothing.
     """
     from scipy.sparse import csr_matrix
     from sklearn.decomposition import TruncatedSVD
 
+    pairs = sorted((list(first), list(second)) for first, second in pairs)
     sides = []
     for side in (0, 1):
         seen: Counter[str] = Counter()
@@ -81,7 +99,8 @@ def learned(
     weights = 1 / np.log2(2 + np.asarray(matrix.sum(0)).ravel())  # long sentences tell less
     matrix = csr_matrix(matrix.multiply(1 / lengths[:, None]).multiply(weights[None]))
     width = min(width, min(matrix.shape) - 1)
-    vectors = TruncatedSVD(width, random_state=0).fit_transform(matrix)
+    with np.errstate(divide="ignore", invalid="ignore"):  # of pairs that are all alike nothing varies
+        vectors = TruncatedSVD(width, random_state=0).fit_transform(matrix)
     names = [list(kept) for _, kept in sides]
     return nearest(
         names[0], vectors[: sizes[0]], names[1], vectors[sizes[0] :], neighbors=neighbors, least=least, same_length=True

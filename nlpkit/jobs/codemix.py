@@ -8,7 +8,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 
 from nlpkit.config.recipe import Codemix
 from nlpkit.data import formats
@@ -19,6 +19,7 @@ from nlpkit.errors import InputError
 from nlpkit.metrics.codemixing import cmi
 from nlpkit.text import mixing
 from nlpkit.text.alignment import Aligner
+from nlpkit.text.langcodes import code_of
 from nlpkit.text.mixing import Mixed
 from nlpkit.text.romanize import to_latin
 
@@ -46,12 +47,20 @@ class Maker:
     def __init__(
         self,
         spec: Codemix,
-        pairs: Callable[[], Iterable[PairRow]],
+        rows: Callable[[], Iterable[PairRow]],
+        first: PairRow | None,
         say: Callable[[str], None],
         *,
         steps: bool = False,
     ) -> None:
-        """``pairs`` gives those to learn from, where something is to be learned; ``steps`` are kept if asked for."""
+        """``rows`` gives what will be mixed, where that is read first (``learns_from_rows``); ``first`` is one of them.
+
+        ``steps`` are kept if asked for.
+        """
+
+        def pairs() -> Iterable[PairRow]:
+            return learned_from(spec, first) if spec.learn else rows()
+
         self.spec, self.dropped = spec, Counter[str]()
         self.left, self._steps = 0, steps
         self.table: mixing.Table = {}
@@ -62,7 +71,7 @@ class Maker:
             if not self.table:
                 raise InputError("there are no translations to mix in", "a larger lexicon, or more pairs to learn from")
             if spec.order == "freq":
-                for row in itertools.islice(pairs(), _MOST):
+                for row in itertools.islice(rows(), _MOST):
                     self.counts.update(mixing.grams(row.text, self.table, spec.longest))
         elif spec.method in ("align", "ec"):
             words = _words(pairs())
@@ -123,8 +132,7 @@ class Maker:
                 continue
             target_lang = langs[1] if self.spec.method == "romanize" else f"{langs[1]}-{langs[0]}"
             made = PairRow(
-                row.id, row.text, mixed.text, row.lang or langs[0], target_lang,
-                {name: value for name, value in row.extra.items() if not name.startswith("\0")}, row.line,
+                row.id, row.text, mixed.text, row.lang or langs[0], target_lang, row.extra, row.line
             )  # fmt: skip
             yield Made(made, mixed.words, told, mixed.steps)
 
@@ -168,20 +176,26 @@ def plain_words(text: str) -> list[str]:
 
 def _languages(row: PairRow) -> tuple[str, str]:
     """The ISO 639-3 codes of the text and of what is mixed in."""
-    first = (row.lang or "eng").partition("_")[0]
-    second = (row.target_lang or "hin").partition("_")[0].partition("-")[0]
-    return first, second
+    return _code(row.lang or "eng"), _code(row.target_lang or "hin")
 
 
-def learned_from(spec: Codemix, rows: Iterable[PairRow]) -> Iterable[PairRow]:
-    """The pairs that something is learned from: those of the files that are named, or else ``rows``.
+@lru_cache(maxsize=1024)
+def _code(name: str) -> str:
+    """``hin`` for hi, hin_Deva, hin-eng; what is no known code as it is."""
+    return (code_of(name) or name).partition("_")[0].partition("-")[0]
 
-    A pair of a file that stands the other way round than the rows is turned.
-    """
-    if not spec.learn:
-        return rows
-    own = _languages(next(iter(rows), PairRow("", "", None)))[0]
-    return (_turned(row) if _languages(row)[1] == own else row for row in pairs_of(spec.learn, None, {}))
+
+def learns_from_rows(spec: Codemix) -> bool:
+    """Whether a Maker reads the rows before it mixes them."""
+    told = spec.lexicon is not None or spec.vectors is not None or spec.learn or spec.method == "romanize"
+    return not told or spec.order == "freq"
+
+
+def learned_from(spec: Codemix, first: PairRow | None) -> Iterator[PairRow]:
+    """The pairs of the files that are named. One that stands the other way round than the ``first`` row is turned."""
+    own = _languages(first or PairRow("", "", None))[0]
+    for row in pairs_of(spec.learn, None, {}):
+        yield _turned(row) if row.target_lang and _code(row.target_lang) == own != _code(row.lang) else row
 
 
 def _turned(row: PairRow) -> PairRow:

@@ -12,7 +12,7 @@ from nlpkit.data import filters
 from nlpkit.data.load import located
 from nlpkit.data.rows import PairRow, Row
 from nlpkit.errors import InputError, counted
-from nlpkit.jobs.codemix import Maker, learned_from, left_out
+from nlpkit.jobs.codemix import Maker, left_out
 from nlpkit.jobs.rundir import Say
 from nlpkit.jobs.written import Writer
 
@@ -48,7 +48,7 @@ def _one(rows: list[Row], transform: Transform, data_dir: Path | None, say: Say)
         return list(kept)
     if (spec := transform.codemix) is not None:
         spec = _found(spec, data_dir)
-        maker = Maker(spec, lambda: learned_from(spec, rows), say)
+        maker = Maker(spec, lambda: rows, rows[0] if rows else None, say)
         made: list[Row] = [one.row for one in maker(rows)]
         if spec.tag:
             made = [replace(row, text=f"{MIXED} {row.text}") for row in made]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ from nlpkit.jobs.predict import Predictor
 from nlpkit.jobs.rundir import Say
 from nlpkit.text.langcodes import code_of
 
+_FIRST = 1000  # rows that are looked at before the first is translated
 SOURCE_TAG, TARGET_TAG = "<bt>", "<ft>"  # stand before the source of a pair whose source, or target, a model wrote
 
 
@@ -32,17 +34,19 @@ class Writer:
         known = [self._model.info.get(name) or [] for name in ("languages", "target_languages")]
         self._from, self._to = (names[0] if len(names) == 1 else "" for names in known)
         self._reads = {code_of(name) or name for name in known[0]}
+        self._checked = {""}
 
     def __call__(self, rows: Iterable[PairRow], poll: Callable[[], None] = lambda: None) -> Iterator[PairRow]:
-        """A pair for each row. The model gets its text; backwards its target, or the text of a row that has no target.
+        """A pair for each row. The model gets its text; backwards its target, or its text where no row has a target.
 
-        Rows are read as a stream. Raises InputError at the first row if the model does not read its language.
+        Rows are read as a stream. Raises InputError at a row in a language that the model does not read.
         """
-        waiting: deque[PairRow] = deque()
+        rows, waiting = iter(rows), deque[PairRow]()
+        first = list(itertools.islice(rows, _FIRST))
+        turned = self._backwards and any(row.target is not None for row in first)
 
         def asked() -> Iterator[PairRow]:
-            for row in rows:
-                turned = self._backwards and row.target is not None
+            for row in itertools.chain(first, rows):
                 text, langs = (row.target, (row.target_lang, row.lang)) if turned else (row.text, (row.lang, ""))
                 self._check(langs[0])
                 waiting.append(row)
@@ -53,19 +57,20 @@ class Writer:
             if not answer.text.strip() or not (answer.target or "").strip():
                 self.dropped += 1
                 continue
-            sides = (answer.text, answer.lang or self._from), (answer.target, answer.target_lang or self._to)
+            sides = (answer.text, answer.lang or self._from), (answer.target, self._to or answer.target_lang)
             (text, lang), (target, target_lang) = reversed(sides) if self._backwards else sides
             if self.spec.tag:
                 text = f"{SOURCE_TAG if self._backwards else TARGET_TAG} {text}"
             yield replace(row, text=text, target=target, references=(), lang=lang, target_lang=target_lang)
 
     def _check(self, lang: str) -> None:
-        """The language of the first text that names one."""
-        if lang and self._reads and (code_of(lang) or lang) not in self._reads:
+        """The language of a text, where it is named and another than before."""
+        if lang in self._checked:
+            return
+        if self._reads and (code_of(lang) or lang) not in self._reads:
             name, side = ("backtranslate", "targets") if self._backwards else ("translate", "texts")
             raise InputError(
                 f"{name}: `{self.spec.model}` reads {', '.join(sorted(self._reads))}, the {side} are in {lang}",
                 "name a model that translates the other way",
             )
-        if lang:
-            self._reads = set()
+        self._checked.add(lang)

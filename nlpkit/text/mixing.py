@@ -10,14 +10,21 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import regex
 
 from nlpkit.text.alignment import Links
+from nlpkit.text.normalize import nfc
 
 FIRST, SECOND = 0, 1
+_LETTERS = r"[\p{L}\p{M}\u200c\u200d]"  # joiners of Indic and Persian words stand within them
 _PIECES = regex.compile(
-    r"https?://\S+|[@#][\p{L}\p{M}\p{N}_]+|\p{N}+(?:[.,:]\p{N}+)*|[\p{L}\p{M}]+(?:['’-][\p{L}\p{M}]+)*|\S"
+    r"https?://\S+|[@#][\p{L}\p{M}\p{N}_]+|\p{N}+(?:[.,:]\p{N}+)*|[\p{L}\p{M}]"
+    + _LETTERS
+    + r"*(?:['’-]"
+    + _LETTERS
+    + r"+)*|\S"
 )
 _WORD = regex.compile(r"[\p{L}\p{M}]")
 _RUNS = 0.25  # how much the places of neighbors in a random order agree: people switch in runs (measured on CMU-DoG)
@@ -124,7 +131,7 @@ def grams(text: str, table: Table, longest: int) -> list[str]:
 def _spans(words: Sequence[Word], table: Table, longest: int) -> list[tuple[int, int, str]]:
     """(start, words, n-gram) of what can be replaced, none overlapping a longer or earlier one."""
     taken = [not word.plain for word in words]
-    lower = [word.text.lower() for word in words]
+    lower = [nfc(word.text).lower() for word in words]
     found = []
     for size in range(longest, 0, -1):
         for start in range(len(words) - size + 1):
@@ -146,6 +153,11 @@ def _chosen(choices: Sequence[tuple[str, float]], dice: random.Random, temperatu
     return dice.choices([text for text, _ in choices], weights)[0]
 
 
+@lru_cache(maxsize=1 << 16)
+def _parts(translation: str) -> list[Word]:
+    return cut(translation)
+
+
 def _built(words: Sequence[Word], said: Mapping[int, tuple[int, str]]) -> Mixed:
     """The sentence with what was said in place of its words."""
     texts: list[str] = []
@@ -159,10 +171,10 @@ def _built(words: Sequence[Word], said: Mapping[int, tuple[int, str]]) -> Mixed:
             languages.append(FIRST if words[at].plain else None)
             spaced.append(words[at].spaced)
         else:
-            parts = new.split()
-            texts += parts
-            languages += [SECOND] * len(parts)
-            spaced += [words[at].spaced, *[True] * (len(parts) - 1)][: len(parts)]
+            parts = _parts(new)
+            texts += [part.text for part in parts]
+            languages += [SECOND if _WORD.match(part.text) else None for part in parts]
+            spaced += [part.spaced if number else words[at].spaced for number, part in enumerate(parts)]
         at += size
     return Mixed(texts, languages, spaced)
 
@@ -281,6 +293,7 @@ def rewritten(mixed: Mixed, write: Callable[[str], str]) -> Mixed:
     words = write(_APART.join(mixed.words)).split(_APART)
     if len(words) != len(mixed.words):
         words = [write(word) for word in mixed.words]
+    words = [new or old for new, old in zip(words, mixed.words, strict=True)]  # a letter that nothing is written for
     return Mixed(words, mixed.languages, mixed.spaced, [write(step) for step in mixed.steps])
 
 
