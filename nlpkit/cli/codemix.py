@@ -265,7 +265,8 @@ def stats(
             corpora, plots, "stdin" if paths[0] == "-" else Path(paths[0]).name.strip(".").split(".")[0]
         ):
             stderr.say(f"note: `{path}`")
-    for line in [*report.summary(), *_notes(labels, corpora, only is not None)]:
+    predicting = [name for name, given in (("--only", only), ("--model", model)) if given is not None]
+    for line in [*report.summary(), *_notes(labels, corpora, predicting)]:
         stderr.say(f"note: {line}")
 
 
@@ -341,11 +342,12 @@ def _print(corpora: list[tuple[str, Corpus]], as_json: bool) -> None:
     print_lines([found[0]["signature"]])
 
 
-def _notes(labels: Labels, corpora: list[tuple[str, Corpus]], only: bool) -> Iterator[str]:
+def _notes(labels: Labels, corpora: list[tuple[str, Corpus]], predicting: list[str]) -> Iterator[str]:
+    """What the user should know; ``predicting`` names the options given that say how labels are predicted."""
     if labels.predicted:
         yield f"the words of {counted(labels.predicted, 'row')} had no labels, so these are predicted"
-    elif only:
-        yield "--only was not needed: all words had labels"
+    elif predicting:
+        yield f"{' and '.join(predicting)} {'was' if len(predicting) == 1 else 'were'} not needed: all words had labels"
     for old in labels.renamed:
         if old not in labels.seen:
             yield f"no word had the label `{old}` of --map"
