@@ -94,8 +94,12 @@ def table(model: type[BaseModel]) -> Iterator[str]:
     yield "|---|---|---|---|"
     for key, field in model.model_fields.items():
         if key not in ("name", "prose") or model is not card.Card:
-            yield f"| `{key}` | {type_name(field.annotation)} | {default_of(field)} | {field.description or ''} |"
+            yield f"| `{key}` | {type_name(field.annotation)} | {default_of(field)} | {_cell(field.description)} |"
     yield ""
+
+
+def _cell(text: str | None) -> str:
+    return (text or "").replace("|", "\\|")
 
 
 def section(model: type[BaseModel]) -> list[str]:

@@ -81,7 +81,7 @@ def make(
     from nlpkit.config.explain import made
     from nlpkit.config.recipe import Codemix
     from nlpkit.data import formats
-    from nlpkit.jobs.codemix import Maker, learns_from_rows
+    from nlpkit.jobs.codemix import Maker, learns_from_rows, same_language
     from nlpkit.jobs.predict import read_inputs
     from nlpkit.jobs.signals import Signals
     from nlpkit.text.langcodes import UNIVERSAL
@@ -108,20 +108,21 @@ def make(
         return
     if model is not None:
         raise InputError("--model is for --method backtranslate", "leave it out")
-    if lang == target_lang:
-        raise InputError(f"--lang and --target-lang are both {lang}", "name the two languages")
+    if same_language(lang, target_lang):
+        raise InputError(f"--lang {lang} and --target-lang {target_lang} are one language", "name two")
     if steps and method not in ("cmdr", "lexical"):
         raise InputError(f"the method {method} has no steps", "leave --steps out")
     spec = made(Codemix, given)
+    if [*(files or ["-"]), *spec.learn, spec.lexicon, *(spec.vectors or [])].count("-") > 1:
+        raise InputError("stdin can be read for one thing only", "name files for the others")
     if learns_from_rows(spec) and (not files or any(_once(name) for name in files)):
-        raise InputError(
-            "stdin or a pipe cannot be read twice, to learn from it and to mix it",
-            "name files" if spec.order == "freq" else "--learn FILE, or --lexicon FILE",
-        )
+        what = "stdin or a pipe cannot be read twice, to learn from it and to mix it"
+        lexicon_too = ", or --lexicon FILE" if method in ("cmdr", "lexical") else ""
+        raise InputError(what, "name files" if spec.order == "freq" else f"--learn FILE{lexicon_too}")
     count = 0
     with Signals() as signals:
         found = signals.waiting(rows())
-        first = next(found, None)
+        first = next(found, None) if spec.learn else None
         maker = Maker(spec, rows, first, stderr.say, steps=steps)
         for mixed in maker(itertools.chain([] if first is None else [first], found)):
             count += 1
@@ -288,7 +289,7 @@ def _renamed(texts: list[str] | None) -> dict[str, str]:
     """``["a=b,c=d"]`` -> ``{"a": "b", "c": "d"}``."""
     found = {}
     for text in _parts(",".join(texts)) if texts else []:
-        old, sign, new = text.partition("=")
+        old, sign, new = (part.strip() for part in text.partition("="))
         if not old or not new or not sign:
             raise InputError(f"`--map {text}` is not LABEL=LABEL", "for example: --map en=eng,hi=hin")
         found[old] = new

@@ -69,7 +69,7 @@ def learned(
     """Translations from vectors of n-grams of both languages in one space, learned from sentences in both.
 
     An n-gram is known by the sentences that it stands in, reduced by SVD (inverted indexing, Søgaard et al., 2015);
-    those that stand in fewer than ``count`` are left out. The order of the pairs says nothing.
+    those that stand in fewer than ``count`` are left out. Their order says nothing.
     """
     from scipy.sparse import csr_matrix
     from sklearn.decomposition import TruncatedSVD

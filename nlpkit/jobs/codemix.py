@@ -21,6 +21,7 @@ from nlpkit.text import mixing
 from nlpkit.text.alignment import Aligner
 from nlpkit.text.langcodes import code_of
 from nlpkit.text.mixing import Mixed
+from nlpkit.text.normalize import nfc
 from nlpkit.text.romanize import to_latin
 
 _NEEDS = ("align", "ec", "romanize")  # methods that need a translation beside the text
@@ -134,7 +135,7 @@ class Maker:
             made = PairRow(
                 row.id, row.text, mixed.text, row.lang or langs[0], target_lang, row.extra, row.line
             )  # fmt: skip
-            yield Made(made, mixed.words, told, mixed.steps)
+            yield Made(made, mixed.words, told, [step.text for step in mixed.steps])
 
     def _latin(self, rng: random.Random | None, text: str) -> str:
         written, left = to_latin(text, rng=rng)
@@ -171,18 +172,23 @@ def _words(pairs: Iterable[PairRow]) -> list[tuple[list[str], list[str]]]:
 
 
 def plain_words(text: str) -> list[str]:
-    return [word.text for word in mixing.cut(text)]
+    return [nfc(word.text) for word in mixing.cut(text)]
 
 
 def _languages(row: PairRow) -> tuple[str, str]:
-    """The ISO 639-3 codes of the text and of what is mixed in."""
-    return _code(row.lang or "eng"), _code(row.target_lang or "hin")
+    """The codes of the text and of what is mixed in, as the row has them, without script or region."""
+    return _short(row.lang or "eng"), _short(row.target_lang or "hin")
+
+
+def _short(name: str) -> str:
+    return name.partition("_")[0].partition("-")[0]
 
 
 @lru_cache(maxsize=1024)
-def _code(name: str) -> str:
-    """``hin`` for hi, hin_Deva, hin-eng; what is no known code as it is."""
-    return (code_of(name) or name).partition("_")[0].partition("-")[0]
+def same_language(first: str, second: str) -> bool:
+    """Whether two codes mean one language, in any script or region: hi and hin_Deva."""
+    one, other = (_short(code_of(_short(name)) or name) for name in (first, second))
+    return one == other
 
 
 def learns_from_rows(spec: Codemix) -> bool:
@@ -195,7 +201,8 @@ def learned_from(spec: Codemix, first: PairRow | None) -> Iterator[PairRow]:
     """The pairs of the files that are named. One that stands the other way round than the ``first`` row is turned."""
     own = _languages(first or PairRow("", "", None))[0]
     for row in pairs_of(spec.learn, None, {}):
-        yield _turned(row) if row.target_lang and _code(row.target_lang) == own != _code(row.lang) else row
+        stands = bool(row.lang) and same_language(row.lang, own)
+        yield _turned(row) if row.target_lang and same_language(row.target_lang, own) and not stands else row
 
 
 def _turned(row: PairRow) -> PairRow:

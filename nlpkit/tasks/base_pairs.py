@@ -194,7 +194,7 @@ class PairTask(Task):
     def _named(self, row: PairRow) -> PairRow:
         """The row with the languages of a model that has learned one, where it does not name its own."""
         lang, target_lang = (
-            _known(own, known) for own, known in zip((row.lang, row.target_lang), self.langs, strict=True)
+            as_learned(own, known) for own, known in zip((row.lang, row.target_lang), self.langs, strict=True)
         )
         named = row if (lang, target_lang) == (row.lang, row.target_lang) else replace(
             row, lang=lang, target_lang=target_lang
@@ -244,7 +244,7 @@ class PairTask(Task):
         return not low - _FEW <= target <= high + _FEW
 
 
-def _known(lang: str, learned: Sequence[str]) -> str:
+def as_learned(lang: str, learned: Sequence[str]) -> str:
     """A language as the training rows call it; where none is named the only one that was learned."""
     if not lang:
         return learned[0] if len(learned) == 1 else ""

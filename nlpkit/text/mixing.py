@@ -47,7 +47,7 @@ class Mixed:
     words: list[str]
     languages: list[int | None]
     spaced: list[bool]
-    steps: list[str] = field(default_factory=list)
+    steps: list[Mixed] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -109,7 +109,7 @@ def substitute(
         chance = {span: keys[at] + _RUNS * keys[at + 1] for at, span in enumerate(spans)}
         spans.sort(key=chance.__getitem__)
     said: dict[int, tuple[int, str]] = {}
-    shown: list[str] = []
+    shown: list[Mixed] = []
     done = 0
     for start, size, gram in spans:
         if done >= wanted:
@@ -117,7 +117,7 @@ def substitute(
         said[start] = size, _chosen(table[gram], dice, temperature)
         done += size
         if steps:
-            shown.append(_built(words, said).text)
+            shown.append(_built(words, said))
     result = _built(words, said)
     result.steps = shown
     return result
@@ -294,7 +294,7 @@ def rewritten(mixed: Mixed, write: Callable[[str], str]) -> Mixed:
     if len(words) != len(mixed.words):
         words = [write(word) for word in mixed.words]
     words = [new or old for new, old in zip(words, mixed.words, strict=True)]  # a letter that nothing is written for
-    return Mixed(words, mixed.languages, mixed.spaced, [write(step) for step in mixed.steps])
+    return Mixed(words, mixed.languages, mixed.spaced, [rewritten(step, write) for step in mixed.steps])
 
 
 _APART = "\x1f"

@@ -76,12 +76,14 @@ def test_pairs_to_learn_from_are_turned_by_their_languages_only(cli: Cli, pairs:
     assert made(cli, str(swapped), *other) == made(cli, str(swapped), *other, "--learn", str(swapped))
 
 
-def test_what_is_learned_does_not_hang_on_the_order_of_the_pairs(cli: Cli, pairs: Path, tmp_path: Path) -> None:
-    head, *rest = pairs.read_text(encoding="utf-8").splitlines()
-    other = tmp_path / "other.tsv"
-    other.write_text("\n".join([head, *rest[::-1]]) + "\n", encoding="utf-8")
-    one, two = ({row["src"]: row["tgt"] for row in made(cli, str(path), "--method", "cmdr")} for path in (pairs, other))
-    assert one == two
+def test_learned_words_are_found_in_every_encoding(cli: Cli, pairs: Path, tmp_path: Path) -> None:
+    """U+095E stands for two characters in NFC."""
+    turned = tmp_path / "turned.tsv"
+    rows = [line.split("\t")[:2] for line in pairs.read_text(encoding="utf-8").splitlines()[1:]]
+    body = "".join(f"{b}\t{a}\n" for a, b in rows).replace("फ\u093c", "\u095e").replace("ड\u093c", "\u095c")
+    turned.write_text("src\ttgt\n" + body, encoding="utf-8")
+    assert "\u095e" in body
+    assert len(made(cli, str(turned), "--method", "cmdr", "--lang", "hin", "--target-lang", "eng")) == len(rows)
 
 
 def test_columns_that_are_no_strings_stay(cli: Cli, lexicon: Path) -> None:
@@ -109,6 +111,8 @@ def test_lexicons_as_they_come(cli: Cli, lexicon: Path) -> None:
     assert one["tgt"] == "one"
     assert (to["tokens"], to["langs"]) == (["ko", ",", "12", "!"], ["hin", "univ", "univ", "univ"])
     assert mul["tokens"] == ["ء", "one"]
+    (stepped,) = (json.loads(line) for line in cli(*common, "--steps", stdin=b"mul dog\n").out.splitlines())
+    assert stepped["steps"][-1] == stepped["tgt"] == "ء one"
     hindi = "क\u093cलम राष्\u200dट्र\n"
     (row,) = (
         json.loads(line)
@@ -188,6 +192,10 @@ def test_other_languages_and_scripts(cli: Cli, lexicon: Path) -> None:
         (["--method", "ec", "--lexicon", "x"], "has no lexicon"), (["--lexicon", "nowhere.tsv"], "no file"),
         (["--lexicon", "x", "--vectors", "a", "--vectors", "b"], "not both"),
         (["--method", "align", "--longest", "2"], "has no longest"),
+        (["--method", "romanize", "--rate", "0.5"], "has no rate"),
+        (["--method", "align", "--temperature", "1"], "has no temperature"),
+        (["--method", "align", "--steps"], "has no steps"), (["--vectors", "a"], "one file of each language"),
+        (["--lang", "hi"], "are one language"), (["--lexicon", "-"], "one thing only"),
         (["--method", "romanize", "--script", "native"], "no script but Latin"),
         (["--lexicon", "x", "--learn", "y"], "is for phrases"),
     ],
@@ -280,6 +288,9 @@ def test_a_row_without_a_target_is_no_mixed_text_beside_rows_that_have_one(
     path.write_text("src\ttgt\ttgt_lang\nx\tthe cat\teng\nx\tle chat\tfra\n", encoding="utf-8")
     found = cli("codemix", "make", str(path), "--method", "backtranslate", "--model", str(pair_model))
     assert (found.code, "the targets are in fra" in found.err) == (2, True)
+    path.write_text("src\ttgt\n" + "the cat\t\n" * 1000 + "x\tthe dog\n", encoding="utf-8")
+    found = cli("codemix", "make", str(path), "--method", "backtranslate", "--model", str(pair_model))
+    assert (found.code, "line 1002 has a target" in found.err) == (2, True)
 
 
 @pytest.mark.parametrize(

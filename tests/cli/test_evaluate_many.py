@@ -148,6 +148,7 @@ def test_wrong_questions_get_one_clear_error(
 ) -> None:
     names = dict(zip("AB", models, strict=True))
     result = cli("evaluate", *(names.get(arg, arg) for arg in args))
+    assert result.out == ""  # told before the work
     assert result.code == 2
     assert result.err.count("error:") == 1
     assert told in result.err

@@ -45,7 +45,7 @@ def test_one_after_the_other_until_the_rate_is_reached() -> None:
     assert mixed.text == "ye tha kitna achchha!"
     assert mixed.languages == [SECOND, SECOND, SECOND, SECOND, None]
     assert len(mixed.steps) == 3
-    assert mixed.steps[-1] == mixed.text
+    assert mixed.steps[-1].text == mixed.text
     half = substitute("It was so good!", TABLE, random.Random(0), rate=0.34, order="score")
     assert half is not None
     assert (half.text, half.languages[:2]) == ("ye was so good!", [SECOND, FIRST])
@@ -60,7 +60,7 @@ def test_rare_words_first_and_draws_with_a_temperature() -> None:
     assert rare.text == "it was achchha"
     drawn = {
         substitute("it", {"it": TABLE["it"]}, random.Random(seed), rate=1.0, temperature=2.0).text for seed in range(30)
-    }  # type: ignore[union-attr]
+    }
     assert drawn == {"ye", "vah"}
 
 
